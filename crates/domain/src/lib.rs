@@ -1,1 +1,23 @@
+//! What a shop is, with nothing of where it runs: products, carts, orders, money and the
+//! allocation of limited stock. No AWS, no I/O, no clock, so every rule can be tested by itself.
 
+pub mod allocation;
+pub mod basket;
+pub mod cart;
+pub mod checkout;
+pub mod id;
+pub mod limits;
+pub mod money;
+pub mod order;
+pub mod product;
+pub mod quantity;
+
+pub use allocation::{Plan, Shelf, plan};
+pub use basket::{Basket, BasketError};
+pub use cart::{Cart, CartState};
+pub use checkout::{Checkout, OrderLine, OrderLines, OrderLinesError};
+pub use id::{CartId, InvalidId, MerchantId, OrderId, OrderKey, ProductId, UserId};
+pub use money::{Money, MoneyError};
+pub use order::{Order, OrderState, OrderStatus, Shortage};
+pub use product::{Product, ProductName};
+pub use quantity::{Quantity, QuantityError, Units};

@@ -1,0 +1,37 @@
+//! Every limit of the shop, in one place.
+
+/// Lines in a cart or an order. With one stock update a line and the order itself, an order of
+/// this many lines still fits one transaction.
+pub const MAX_LINES: usize = 50;
+
+/// Units of one product in a cart or an order.
+pub const MAX_QUANTITY: u32 = 10_000;
+
+/// Bytes of a request's body.
+pub const MAX_BODY_BYTES: usize = 64 * 1024;
+
+/// Characters in a product's name.
+pub const MAX_NAME_CHARS: usize = 200;
+
+/// Characters in a product's description.
+pub const MAX_DESCRIPTION_CHARS: usize = 2_000;
+
+/// Characters in a user's or a merchant's id (the `sub` of a token).
+pub const MAX_USER_ID_CHARS: usize = 128;
+
+/// The highest price of one unit, in whole units of the shop's currency.
+pub const MAX_PRICE: u32 = 1_000_000;
+
+/// Digits behind the point in an amount of money.
+pub const MONEY_SCALE: u32 = 2;
+
+/// Actions in one `TransactWriteItems`.
+/// Source: Amazon DynamoDB Developer Guide, "Quotas in Amazon DynamoDB", transactions.
+pub const MAX_TRANSACTION_ACTIONS: usize = 100;
+
+/// Bytes of all items in one `TransactWriteItems`: the quota is 4 MB, counted here in decimal
+/// so that neither reading of "MB" is exceeded.
+/// Source: Amazon DynamoDB Developer Guide, "Quotas in Amazon DynamoDB", transactions.
+pub const MAX_TRANSACTION_BYTES: usize = 4_000_000;
+
+const _: () = assert!(MAX_LINES < MAX_TRANSACTION_ACTIONS);

@@ -1,0 +1,148 @@
+//! A decided checkout and its life.
+
+use std::fmt;
+use std::str::FromStr;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::checkout::{Checkout, OrderLines};
+use crate::id::{OrderId, OrderKey, ProductId, UserId};
+use crate::money::Money;
+use crate::quantity::{Quantity, Units};
+
+/// A checkout that was decided, once and for good.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Order {
+    /// What was submitted.
+    pub checkout: Checkout,
+    /// When the shop decided it.
+    pub decided_at: Timestamp,
+    /// What was decided, and what came of it.
+    pub state: OrderState,
+}
+
+/// How far an order has come, with what belongs to that state.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum OrderState {
+    /// Accepted: its units are held, it is to be paid.
+    WaitingPayment,
+    /// Not enough stock for all of it, so none of it.
+    Rejected {
+        /// Each product that was short.
+        short: Vec<Shortage>,
+    },
+}
+
+impl Order {
+    /// Which order.
+    pub fn order_id(&self) -> OrderId {
+        self.checkout.order_id
+    }
+
+    /// Whose order.
+    pub fn user_id(&self) -> &UserId {
+        &self.checkout.user_id
+    }
+
+    /// Where the order stands in the books.
+    pub fn key(&self) -> OrderKey {
+        self.checkout.key()
+    }
+
+    /// What was ordered.
+    pub fn lines(&self) -> &OrderLines {
+        &self.checkout.lines
+    }
+
+    /// What all of it costs.
+    pub fn total(&self) -> Money {
+        self.checkout.lines.total()
+    }
+
+    /// The state's name.
+    pub fn status(&self) -> OrderStatus {
+        self.state.status()
+    }
+}
+
+impl OrderState {
+    /// The state's name.
+    pub fn status(&self) -> OrderStatus {
+        match self {
+            OrderState::WaitingPayment => OrderStatus::WaitingPayment,
+            OrderState::Rejected { .. } => OrderStatus::Rejected,
+        }
+    }
+}
+
+/// The name of an order's state, as shoppers and the books read it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum OrderStatus {
+    /// Submitted, not decided yet. Never stored: it is what a submitted cart without an order is.
+    Pending,
+    /// Accepted, stock held, not paid yet.
+    WaitingPayment,
+    /// Refused for want of stock.
+    Rejected,
+}
+
+impl OrderStatus {
+    /// Every status, in the order of an order's life.
+    pub const ALL: [OrderStatus; 3] = [
+        OrderStatus::Pending,
+        OrderStatus::WaitingPayment,
+        OrderStatus::Rejected,
+    ];
+
+    /// The name in JSON and in the books.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            OrderStatus::Pending => "PENDING",
+            OrderStatus::WaitingPayment => "WAITING_PAYMENT",
+            OrderStatus::Rejected => "REJECTED",
+        }
+    }
+
+    /// Whether the order's units are off the shelf: what invariant I2 sums over.
+    pub fn holds_stock(self) -> bool {
+        match self {
+            OrderStatus::WaitingPayment => true,
+            OrderStatus::Pending | OrderStatus::Rejected => false,
+        }
+    }
+}
+
+impl fmt::Display for OrderStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// A text that names no status.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("is no order status")]
+pub struct UnknownStatus;
+
+impl FromStr for OrderStatus {
+    type Err = UnknownStatus;
+
+    fn from_str(text: &str) -> Result<Self, UnknownStatus> {
+        OrderStatus::ALL
+            .into_iter()
+            .find(|status| status.as_str() == text)
+            .ok_or(UnknownStatus)
+    }
+}
+
+/// A product of which there was not enough.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Shortage {
+    /// Which product.
+    pub product_id: ProductId,
+    /// How many the order asked for.
+    pub requested: Quantity,
+    /// How many were left when it was decided.
+    pub available: Units,
+}
