@@ -1,0 +1,102 @@
+//! Clients made from the environment that Lambda gives a function.
+//!
+//! Credentials and region come from Lambda's own variables, so nothing is looked up when a function
+//! starts; `AWS_ENDPOINT_URL` points the clients at a local cloud. Programs that people run
+//! themselves (with profiles, SSO and the like) make their clients with `aws-config` instead.
+
+use std::env;
+use std::time::Duration;
+
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_sdk_dynamodb::config::retry::RetryConfig;
+use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
+use aws_sdk_dynamodb::config::{
+    BehaviorVersion, Region, SharedAsyncSleep, SharedHttpClient, StalledStreamProtectionConfig,
+};
+use aws_smithy_async::rt::sleep::TokioSleep;
+use aws_smithy_async::time::{SharedTimeSource, SystemTimeSource};
+use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
+use aws_types::SdkConfig;
+
+/// How long connecting may take.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// How long one attempt of a call may take. DynamoDB and SQS answer within milliseconds; a call
+/// that takes this long is on a dead connection and better tried again on another.
+const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// An environment variable that must be set is not.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the environment variable {0} is not set")]
+pub struct MissingVariable(pub &'static str);
+
+/// A variable that must be set and not empty.
+///
+/// # Errors
+/// When it is missing, names it.
+pub fn from_env(name: &'static str) -> Result<String, MissingVariable> {
+    env::var(name)
+        .ok()
+        .filter(|value| !value.is_empty())
+        .ok_or(MissingVariable(name))
+}
+
+/// A DynamoDB client for a Lambda function.
+///
+/// # Errors
+/// When a variable that Lambda sets is missing.
+pub fn dynamodb_from_env() -> Result<aws_sdk_dynamodb::Client, MissingVariable> {
+    sdk_config("AWS_ENDPOINT_URL_DYNAMODB").map(|config| aws_sdk_dynamodb::Client::new(&config))
+}
+
+/// An SQS client for a Lambda function.
+///
+/// # Errors
+/// When a variable that Lambda sets is missing.
+pub fn sqs_from_env() -> Result<aws_sdk_sqs::Client, MissingVariable> {
+    sdk_config("AWS_ENDPOINT_URL_SQS").map(|config| aws_sdk_sqs::Client::new(&config))
+}
+
+fn sdk_config(service_endpoint: &'static str) -> Result<SdkConfig, MissingVariable> {
+    let credentials = Credentials::new(
+        from_env("AWS_ACCESS_KEY_ID")?,
+        from_env("AWS_SECRET_ACCESS_KEY")?,
+        from_env("AWS_SESSION_TOKEN").ok(),
+        None,
+        "lambda-environment",
+    );
+    let timeouts = TimeoutConfig::builder()
+        .connect_timeout(CONNECT_TIMEOUT)
+        .operation_attempt_timeout(ATTEMPT_TIMEOUT)
+        .build();
+    let endpoint = from_env(service_endpoint)
+        .or_else(|_| from_env("AWS_ENDPOINT_URL"))
+        .ok();
+    let config = SdkConfig::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new(from_env("AWS_REGION")?))
+        .credentials_provider(SharedCredentialsProvider::new(credentials))
+        .http_client(http_client(endpoint.as_deref()))
+        .timeout_config(timeouts)
+        .retry_config(RetryConfig::standard())
+        .sleep_impl(SharedAsyncSleep::new(TokioSleep::new()))
+        .time_source(SharedTimeSource::new(SystemTimeSource::new()))
+        // The protection watches long downloads; the shop's answers are a few kilobytes.
+        .stalled_stream_protection(StalledStreamProtectionConfig::disabled());
+    Ok(match endpoint {
+        Some(endpoint) => config.endpoint_url(endpoint).build(),
+        None => config.build(),
+    })
+}
+
+/// A plain connection needs no root certificates, and reading them is most of a cold start.
+fn http_client(endpoint: Option<&str>) -> SharedHttpClient {
+    let builder = aws_smithy_http_client::Builder::new();
+    match endpoint {
+        Some(endpoint) if endpoint.starts_with("http://") => builder.build_http(),
+        _ => builder
+            .tls_provider(Provider::Rustls(CryptoMode::Ring))
+            .build_https(),
+    }
+}

@@ -1,0 +1,168 @@
+//! The Products table: what merchants offer. A checkout reads it and never writes it.
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::Client;
+use domain::{Money, Product, ProductId, ProductName};
+use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
+
+use crate::aws::{MissingVariable, from_env};
+use crate::batch_get::{Freshness, batch_get};
+use crate::error::StoreError;
+use crate::item::{Item, checked, item, number, read_number, read_text, text};
+use crate::page::Page;
+
+/// The index that lists products by name.
+const BY_NAME: &str = "by-name";
+
+/// The one value of the index's partition key: every product that is for sale.
+const CATALOGUE: &str = "public";
+
+/// The Products table.
+#[derive(Debug, Clone)]
+pub struct Products {
+    client: Client,
+    table: String,
+}
+
+/// A place in the list of products by name.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProductPosition {
+    /// The name of the last product seen.
+    pub name: ProductName,
+    /// Its id, as names are not unique.
+    pub product_id: ProductId,
+}
+
+impl Products {
+    /// The table with this name.
+    pub fn new(client: &Client, table: impl Into<String>) -> Self {
+        Products {
+            client: client.clone(),
+            table: table.into(),
+        }
+    }
+
+    /// The table that `PRODUCTS_TABLE` names.
+    ///
+    /// # Errors
+    /// When the variable is missing.
+    pub fn from_env(client: &Client) -> Result<Self, MissingVariable> {
+        Ok(Self::new(client, from_env("PRODUCTS_TABLE")?))
+    }
+
+    /// One product.
+    ///
+    /// # Errors
+    /// When the table cannot be read.
+    pub async fn get(&self, product_id: ProductId) -> Result<Option<Product>, StoreError> {
+        let answer = self
+            .client
+            .get_item()
+            .table_name(&self.table)
+            .set_key(Some(key(product_id)))
+            .send()
+            .await?;
+        answer.item.as_ref().map(read_product).transpose()
+    }
+
+    /// The products that exist among these.
+    ///
+    /// # Errors
+    /// When the table cannot be read.
+    pub async fn get_many(
+        &self,
+        products: impl IntoIterator<Item = ProductId>,
+    ) -> Result<HashMap<ProductId, Product>, StoreError> {
+        let keys = products.into_iter().map(key);
+        let items = batch_get(&self.client, &self.table, keys, Freshness::Consistent, None).await?;
+        let read = |item| read_product(item).map(|product| (product.product_id, product));
+        items.iter().map(read).collect()
+    }
+
+    /// Up to `limit` products in the order of their names, from behind `after` on.
+    ///
+    /// # Errors
+    /// When the table cannot be read.
+    pub async fn page(
+        &self,
+        limit: usize,
+        after: Option<&ProductPosition>,
+    ) -> Result<Page<Product, ProductPosition>, StoreError> {
+        let start = after.map(|after| {
+            item([
+                ("catalogue", text(CATALOGUE)),
+                ("name", text(&after.name)),
+                ("product_id", text(after.product_id)),
+            ])
+        });
+        let answer = self
+            .client
+            .query()
+            .table_name(&self.table)
+            .index_name(BY_NAME)
+            .key_condition_expression("catalogue = :catalogue")
+            .expression_attribute_values(":catalogue", text(CATALOGUE))
+            .limit(limit.try_into().unwrap_or(i32::MAX))
+            .set_exclusive_start_key(start)
+            .send()
+            .await?;
+        let items = answer
+            .items()
+            .iter()
+            .map(read_product)
+            .collect::<Result<Vec<_>, _>>()?;
+        let position = |last: &Product| ProductPosition {
+            name: last.name.clone(),
+            product_id: last.product_id,
+        };
+        let more = answer.last_evaluated_key.is_some();
+        let next = items.last().filter(|_| more).map(position);
+        Ok(Page { items, next })
+    }
+
+    /// Writes a product, over whatever was there.
+    ///
+    /// # Errors
+    /// When the table cannot be written.
+    pub async fn put(&self, product: &Product) -> Result<(), StoreError> {
+        self.client
+            .put_item()
+            .table_name(&self.table)
+            .set_item(Some(product_item(product)))
+            .send()
+            .await?;
+        Ok(())
+    }
+}
+
+fn key(product_id: ProductId) -> Item {
+    item([("product_id", text(product_id))])
+}
+
+fn product_item(product: &Product) -> Item {
+    item([
+        ("product_id", text(product.product_id)),
+        ("catalogue", text(CATALOGUE)),
+        ("merchant_id", text(&product.merchant_id)),
+        ("name", text(&product.name)),
+        ("description", text(&product.description)),
+        ("price", number(product.price)),
+        ("created_at", text(product.created_at)),
+        ("updated_at", text(product.updated_at)),
+    ])
+}
+
+fn read_product(item: &Item) -> Result<Product, StoreError> {
+    let price: Decimal = read_number(item, "price")?;
+    Ok(Product {
+        product_id: read_text(item, "product_id")?,
+        merchant_id: read_text(item, "merchant_id")?,
+        name: checked("name", read_text::<String>(item, "name")?)?,
+        description: read_text(item, "description")?,
+        price: checked::<Money, _>("price", price)?,
+        created_at: read_text(item, "created_at")?,
+        updated_at: read_text(item, "updated_at")?,
+    })
+}

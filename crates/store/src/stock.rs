@@ -1,0 +1,137 @@
+//! The Stock table: how many units there are. The only items that many buyers write at once.
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::types::{ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update};
+use domain::{ProductId, Shelf, Units};
+
+use crate::aws::{MissingVariable, from_env};
+use crate::batch_get::{Freshness, batch_get};
+use crate::error::StoreError;
+use crate::item::{Item, item, number, read_number, read_text, text};
+
+/// The Stock table.
+#[derive(Debug, Clone)]
+pub struct Stock {
+    client: Client,
+    table: String,
+}
+
+/// The units of one product.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StockLevel {
+    /// Units that can be bought.
+    pub available: Units,
+    /// Every unit ever stocked.
+    pub supply: Units,
+}
+
+impl Stock {
+    /// The table with this name.
+    pub fn new(client: &Client, table: impl Into<String>) -> Self {
+        Stock {
+            client: client.clone(),
+            table: table.into(),
+        }
+    }
+
+    /// The table that `STOCK_TABLE` names.
+    ///
+    /// # Errors
+    /// When the variable is missing.
+    pub fn from_env(client: &Client) -> Result<Self, MissingVariable> {
+        Ok(Self::new(client, from_env("STOCK_TABLE")?))
+    }
+
+    /// The stock of these products, perhaps a moment old: to show, not to decide by. Products
+    /// that were never stocked are left out.
+    ///
+    /// # Errors
+    /// When the table cannot be read.
+    pub async fn levels(
+        &self,
+        products: impl IntoIterator<Item = ProductId>,
+    ) -> Result<HashMap<ProductId, StockLevel>, StoreError> {
+        let items = self.read(products, Freshness::Eventual).await?;
+        let level = |item| {
+            let level = StockLevel {
+                available: read_number(item, "available")?,
+                supply: read_number(item, "supply")?,
+            };
+            Ok((read_text(item, "product_id")?, level))
+        };
+        items.iter().map(level).collect()
+    }
+
+    /// What is available of these products right now: to decide by.
+    ///
+    /// # Errors
+    /// When the table cannot be read.
+    pub async fn shelf(
+        &self,
+        products: impl IntoIterator<Item = ProductId>,
+    ) -> Result<Shelf, StoreError> {
+        let items = self.read(products, Freshness::Consistent).await?;
+        let level = |item| Ok((read_text(item, "product_id")?, available(item)?));
+        items.iter().map(level).collect()
+    }
+
+    async fn read(
+        &self,
+        products: impl IntoIterator<Item = ProductId>,
+        freshness: Freshness,
+    ) -> Result<Vec<Item>, StoreError> {
+        let keys = products.into_iter().map(key);
+        batch_get(&self.client, &self.table, keys, freshness, None).await
+    }
+
+    /// Stocks a product for the first time. `false` when it was stocked before: then nothing
+    /// changes, so that loading products again never undoes a sale.
+    ///
+    /// # Errors
+    /// When the table cannot be written.
+    pub async fn put_new(&self, product_id: ProductId, supply: Units) -> Result<bool, StoreError> {
+        let put = self
+            .client
+            .put_item()
+            .table_name(&self.table)
+            .item("product_id", text(product_id))
+            .item("available", number(supply))
+            .item("supply", number(supply))
+            .condition_expression("attribute_not_exists(product_id)")
+            .send()
+            .await;
+        match put {
+            Ok(_) => Ok(true),
+            Err(error) => match error.as_service_error() {
+                Some(service) if service.is_conditional_check_failed_exception() => Ok(false),
+                _ => Err(error.into()),
+            },
+        }
+    }
+
+    /// The write that takes `units` off the shelf, on condition that they are there. When they are
+    /// not, the cancelled transaction brings back what is: [`available`] reads it.
+    pub(crate) fn take(&self, product_id: ProductId, units: Units) -> TransactWriteItem {
+        let update = Update::builder()
+            .table_name(&self.table)
+            .set_key(Some(key(product_id)))
+            .update_expression("SET available = available - :units")
+            .condition_expression("available >= :units")
+            .expression_attribute_values(":units", number(units))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .build()
+            .expect("table, key and expression are set");
+        TransactWriteItem::builder().update(update).build()
+    }
+}
+
+fn key(product_id: ProductId) -> Item {
+    item([("product_id", text(product_id))])
+}
+
+/// The units available, from a stock item.
+pub(crate) fn available(item: &Item) -> Result<Units, StoreError> {
+    read_number(item, "available")
+}
