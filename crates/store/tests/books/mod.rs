@@ -1,0 +1,316 @@
+//! Real tables for a test, behind a door where the test decides what goes wrong.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex};
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
+use aws_sdk_dynamodb::types::{
+    AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType,
+};
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use domain::{
+    Checkout, Money, OrderId, OrderLine, OrderStatus, ProductId, Quantity, Units, UserId,
+};
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use store::checkout_desk::Submission;
+use store::{Carts, CheckoutDesk, IdempotencyKeys, Orders, Stock};
+use tokio::net::TcpListener;
+use uuid::Uuid;
+
+/// What happens to one `TransactWriteItems` at the door.
+pub(crate) enum Fault {
+    /// Another transaction is writing the same item.
+    Conflict,
+    /// The partition is asked too much.
+    Throttle,
+    /// It is committed, but the answer never arrives.
+    LoseAnswer,
+    /// Others buy units of a product just before.
+    OthersTake(ProductId, Units),
+}
+
+/// The shop's tables, embedded, reached through the door.
+pub(crate) struct Books {
+    /// Through the door, as a function would.
+    pub(crate) client: Client,
+    door: Arc<Door>,
+}
+
+struct Door {
+    upstream: String,
+    forward: reqwest::Client,
+    faults: Mutex<VecDeque<Fault>>,
+    refused: Mutex<Vec<OrderId>>,
+    calls: Mutex<HashMap<String, u32>>,
+    direct: Client,
+}
+
+impl Books {
+    pub(crate) async fn open() -> Books {
+        let database = dynoxide::Database::memory().expect("an in-memory database");
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let upstream = format!("http://{}", listener.local_addr().expect("an address"));
+        tokio::spawn(dynoxide::server::serve_on(listener, database));
+        let direct = client(&upstream);
+        for (table, partition, sort) in [
+            ("Stock", "product_id", None),
+            ("Orders", "user_id", Some("order_id")),
+            ("Carts", "cart_id", None),
+            ("IdempotencyKeys", "user_id", Some("idempotency_key")),
+        ] {
+            create_table(&direct, table, partition, sort).await;
+        }
+        let door = Arc::new(Door {
+            upstream,
+            forward: reqwest::Client::new(),
+            faults: Mutex::default(),
+            refused: Mutex::default(),
+            calls: Mutex::default(),
+            direct,
+        });
+        let router = Router::new().fallback(pass).with_state(door.clone());
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let endpoint = format!("http://{}", listener.local_addr().expect("an address"));
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        Books {
+            client: client(&endpoint),
+            door,
+        }
+    }
+
+    pub(crate) fn desk(&self) -> CheckoutDesk {
+        CheckoutDesk::new(&self.client, self.stock(), self.orders())
+    }
+
+    pub(crate) fn stock(&self) -> Stock {
+        Stock::new(&self.client, "Stock")
+    }
+
+    pub(crate) fn orders(&self) -> Orders {
+        Orders::new(&self.client, "Orders")
+    }
+
+    pub(crate) fn carts(&self) -> Carts {
+        Carts::new(&self.client, "Carts")
+    }
+
+    pub(crate) fn idempotency_keys(&self) -> IdempotencyKeys {
+        IdempotencyKeys::new(&self.client, "IdempotencyKeys")
+    }
+
+    /// A new product with this many units.
+    pub(crate) async fn stocked(&self, supply: Units) -> ProductId {
+        let product = ProductId::try_from(Uuid::now_v7()).expect("a product id");
+        let stocked = self.stock().put_new(product, supply).await;
+        assert!(stocked.expect("the stock is written"));
+        product
+    }
+
+    /// What goes wrong with the next transactions, in this order.
+    pub(crate) fn next_transactions(&self, faults: impl IntoIterator<Item = Fault>) {
+        self.door.faults.lock().unwrap().extend(faults);
+    }
+
+    /// Refuses every transaction with this order, without a word on which item is to blame.
+    pub(crate) fn refuse(&self, order_id: OrderId) {
+        self.door.refused.lock().unwrap().push(order_id);
+    }
+
+    /// How often an operation was called.
+    pub(crate) fn calls(&self, operation: &str) -> u32 {
+        let calls = self.door.calls.lock().unwrap();
+        calls.get(operation).copied().unwrap_or(0)
+    }
+
+    pub(crate) async fn available(&self, product: ProductId) -> Units {
+        let levels = self.stock().levels([product]).await;
+        levels.expect("the stock is read")[&product].available
+    }
+
+    /// I2: every unit ever stocked is on the shelf or in an order that holds it.
+    pub(crate) async fn assert_balanced(&self, product: ProductId, sold_elsewhere: Units) {
+        let level = self
+            .stock()
+            .levels([product])
+            .await
+            .expect("the stock is read")[&product];
+        let orders = self.client.scan().table_name("Orders").send().await;
+        let mut held = sold_elsewhere;
+        for order in orders.expect("the orders are read").items() {
+            let status: OrderStatus = order["status"].as_s().unwrap().parse().unwrap();
+            let lines = order["lines"]
+                .as_l()
+                .unwrap()
+                .iter()
+                .map(|line| line.as_m().unwrap());
+            for line in lines.filter(|_| status.holds_stock()) {
+                if line["product_id"].as_s().unwrap() == &product.to_string() {
+                    held += line["quantity"].as_n().unwrap().parse::<Units>().unwrap();
+                }
+            }
+        }
+        assert_eq!(level.supply, level.available + held, "the books balance");
+    }
+}
+
+/// A new checkout of one user for these products.
+pub(crate) fn checkout(lines: &[(ProductId, i64)]) -> Checkout {
+    named_checkout("A good thing", lines)
+}
+
+/// A new checkout where the products have this name.
+pub(crate) fn named_checkout(name: &str, lines: &[(ProductId, i64)]) -> Checkout {
+    let line = |&(product_id, quantity): &(ProductId, i64)| OrderLine {
+        product_id,
+        name: name.to_owned().try_into().expect("a product name"),
+        quantity: Quantity::try_from(quantity).expect("a quantity"),
+        unit_price: Money::ZERO,
+    };
+    let lines: Vec<OrderLine> = lines.iter().map(line).collect();
+    Checkout {
+        order_id: Uuid::now_v7().try_into().expect("an order id"),
+        user_id: UserId::try_from("ada".to_owned()).expect("a user id"),
+        lines: lines.try_into().expect("order lines"),
+        submitted_at: Timestamp::now(),
+    }
+}
+
+/// As it is brought to the desk the first time.
+pub(crate) fn first_time(checkouts: &[Checkout]) -> Vec<Submission> {
+    submissions(checkouts, false)
+}
+
+/// As it is brought to the desk when the queue delivers it again.
+pub(crate) fn again(checkouts: &[Checkout]) -> Vec<Submission> {
+    submissions(checkouts, true)
+}
+
+fn submissions(checkouts: &[Checkout], seen_before: bool) -> Vec<Submission> {
+    let submission = |checkout: &Checkout| Submission {
+        checkout: checkout.clone(),
+        seen_before,
+    };
+    checkouts.iter().map(submission).collect()
+}
+
+fn client(endpoint: &str) -> Client {
+    let config = aws_sdk_dynamodb::Config::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new("us-east-1"))
+        .credentials_provider(Credentials::new("test", "test", None, None, "test"))
+        .http_client(aws_smithy_http_client::Builder::new().build_http())
+        .endpoint_url(endpoint)
+        .build();
+    Client::from_conf(config)
+}
+
+async fn create_table(client: &Client, table: &str, partition: &str, sort: Option<&str>) {
+    let keys = [(partition, KeyType::Hash)]
+        .into_iter()
+        .chain(sort.map(|sort| (sort, KeyType::Range)));
+    let mut request = client
+        .create_table()
+        .table_name(table)
+        .billing_mode(BillingMode::PayPerRequest);
+    for (name, key_type) in keys {
+        let definition = AttributeDefinition::builder()
+            .attribute_name(name)
+            .attribute_type(ScalarAttributeType::S);
+        let key = KeySchemaElement::builder()
+            .attribute_name(name)
+            .key_type(key_type);
+        request = request
+            .attribute_definitions(definition.build().expect("a definition"))
+            .key_schema(key.build().expect("a key"));
+    }
+    request.send().await.expect("the table is created");
+}
+
+async fn pass(State(door): State<Arc<Door>>, headers: HeaderMap, body: Bytes) -> Response {
+    let target = headers["x-amz-target"].to_str().expect("an operation");
+    let operation = target.rsplit('.').next().expect("an operation").to_owned();
+    *door
+        .calls
+        .lock()
+        .unwrap()
+        .entry(operation.clone())
+        .or_default() += 1;
+    if operation != "TransactWriteItems" {
+        return door.forward(&headers, body).await;
+    }
+    let request: Value = serde_json::from_slice(&body).expect("JSON");
+    if door
+        .refused
+        .lock()
+        .unwrap()
+        .iter()
+        .any(|order| request.to_string().contains(&order.to_string()))
+    {
+        return fault(
+            "ValidationException",
+            json!({"message": "one item is not valid"}),
+        );
+    }
+    let next = door.faults.lock().unwrap().pop_front();
+    match next {
+        None => door.forward(&headers, body).await,
+        Some(Fault::Conflict) => {
+            let actions = request["TransactItems"].as_array().expect("actions").len();
+            let mut reasons = vec![json!({"Code": "None"}); actions];
+            reasons[0] = json!({"Code": "TransactionConflict", "Message": "in conflict"});
+            fault(
+                "TransactionCanceledException",
+                json!({"CancellationReasons": reasons}),
+            )
+        }
+        Some(Fault::Throttle) => fault("ThrottlingException", json!({"message": "slow down"})),
+        Some(Fault::LoseAnswer) => {
+            door.forward(&headers, body).await;
+            StatusCode::BAD_GATEWAY.into_response()
+        }
+        Some(Fault::OthersTake(product, units)) => {
+            door.take(product, units).await;
+            door.forward(&headers, body).await
+        }
+    }
+}
+
+impl Door {
+    async fn forward(&self, headers: &HeaderMap, body: Bytes) -> Response {
+        let answer = self
+            .forward
+            .post(&self.upstream)
+            .headers(headers.clone())
+            .body(body)
+            .send()
+            .await
+            .expect("the database answers");
+        let status = answer.status();
+        let headers = answer.headers().clone();
+        (status, headers, answer.bytes().await.expect("a body")).into_response()
+    }
+
+    async fn take(&self, product: ProductId, units: Units) {
+        use aws_sdk_dynamodb::types::AttributeValue::{N, S};
+        self.direct
+            .update_item()
+            .table_name("Stock")
+            .key("product_id", S(product.to_string()))
+            .update_expression("SET available = available - :units")
+            .expression_attribute_values(":units", N(units.to_string()))
+            .send()
+            .await
+            .expect("others take units");
+    }
+}
+
+fn fault(code: &str, mut answer: Value) -> Response {
+    answer["__type"] = format!("com.amazonaws.dynamodb.v20120810#{code}").into();
+    (StatusCode::BAD_REQUEST, answer.to_string()).into_response()
+}
