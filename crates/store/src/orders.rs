@@ -215,3 +215,71 @@ fn read_shortage(short: &Item) -> Result<Shortage, StoreError> {
         available: read_number(short, "available")?,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use domain::limits::{MAX_LINES, MAX_NAME_CHARS};
+    use domain::{Money, Quantity};
+    use jiff::Timestamp;
+    use uuid::Uuid;
+
+    use super::*;
+
+    /// As the Developer Guide counts: names and texts in UTF-8, a number half a byte a digit, lists
+    /// and maps three bytes and one for each entry.
+    fn bytes(value: &AttributeValue) -> usize {
+        match value {
+            AttributeValue::S(text) => text.len(),
+            AttributeValue::N(number) => number.len() / 2 + 2,
+            AttributeValue::L(list) => 3 + list.iter().map(|entry| 1 + bytes(entry)).sum::<usize>(),
+            AttributeValue::M(map) => 3 + map.len() + item_bytes(map),
+            other => panic!("no order holds {other:?}"),
+        }
+    }
+
+    fn item_bytes(item: &Item) -> usize {
+        item.iter()
+            .map(|(name, value)| name.len() + bytes(value))
+            .sum()
+    }
+
+    /// Were it less, a plan could hold more than a transaction takes.
+    #[test]
+    fn an_order_is_never_larger_than_reckoned() {
+        for (lines, name) in [
+            (1, "T".to_owned()),
+            (MAX_LINES, "🦀".repeat(MAX_NAME_CHARS)),
+        ] {
+            let most = Quantity::try_from(10_000).unwrap();
+            let lines: Vec<OrderLine> = (0..lines)
+                .map(|number| OrderLine {
+                    product_id: Uuid::from_u128(number as u128).try_into().unwrap(),
+                    name: name.clone().try_into().unwrap(),
+                    quantity: most,
+                    unit_price: Money::price(1_000_000.into()).unwrap(),
+                })
+                .collect();
+            let short = lines.iter().map(|line| Shortage {
+                product_id: line.product_id,
+                requested: most,
+                available: 9_999,
+            });
+            let order = Order {
+                state: OrderState::Rejected {
+                    short: short.collect(),
+                },
+                checkout: Checkout {
+                    order_id: Uuid::now_v7().try_into().unwrap(),
+                    user_id: "x".repeat(128).try_into().unwrap(),
+                    lines: lines.try_into().unwrap(),
+                    submitted_at: Timestamp::now(),
+                },
+                decided_at: Timestamp::now(),
+            };
+            let size = item_bytes(&order_item(&order));
+            let reckoned = order_bytes(&order);
+            assert!(size <= reckoned, "{size} bytes, reckoned {reckoned}");
+            assert!(reckoned < size * 2, "{size} bytes, reckoned {reckoned}");
+        }
+    }
+}
