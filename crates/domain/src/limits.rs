@@ -10,6 +10,15 @@ pub const MAX_QUANTITY: u32 = 10_000;
 /// Bytes of a request's body.
 pub const MAX_BODY_BYTES: usize = 64 * 1024;
 
+/// Entries on a page of a list, unless the client asks for another number.
+pub const PAGE_SIZE: usize = 20;
+
+/// Entries on a page of a list, at most: one `BatchGetItem` fetches the stock of as many products.
+pub const MAX_PAGE_SIZE: usize = 100;
+
+/// Characters in an `Idempotency-Key`.
+pub const MAX_IDEMPOTENCY_KEY_CHARS: usize = 255;
+
 /// Characters in a product's name.
 pub const MAX_NAME_CHARS: usize = 200;
 

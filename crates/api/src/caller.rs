@@ -1,0 +1,58 @@
+//! Who calls, as the gateway's JWT authorizer vouches for.
+
+use std::collections::HashMap;
+
+use domain::UserId;
+use lambda_http::request::RequestContext;
+use lambda_http::{Request, RequestExt};
+
+use crate::error::ApiError;
+
+/// The group of those who stock the shelves.
+const MERCHANTS: &str = "merchants";
+
+/// The holder of the token that the gateway checked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Caller {
+    /// The token's `sub`.
+    pub user_id: UserId,
+    /// Whether the token names the group `merchants`.
+    pub is_merchant: bool,
+}
+
+impl Caller {
+    /// Who sent this request.
+    ///
+    /// # Errors
+    /// When the gateway checked no token, or its `sub` is no user's id.
+    pub fn of(request: &Request) -> Result<Caller, ApiError> {
+        let claims = claims(request).ok_or(ApiError::Unauthenticated)?;
+        let user_id = claims.get("sub").and_then(|sub| sub.parse().ok());
+        Ok(Caller {
+            user_id: user_id.ok_or(ApiError::Unauthenticated)?,
+            is_merchant: claims
+                .get("cognito:groups")
+                .is_some_and(|groups| names(groups).any(|group| group == MERCHANTS)),
+        })
+    }
+}
+
+fn claims(request: &Request) -> Option<&HashMap<String, String>> {
+    match request.request_context_ref()? {
+        RequestContext::ApiGatewayV2(context) => {
+            let jwt = context.authorizer.as_ref()?.jwt.as_ref()?;
+            Some(&jwt.claims)
+        }
+        _ => None,
+    }
+}
+
+/// HTTP APIs hand an array claim over as one text, `[merchants staff]`. A group's name holds no
+/// blank (Amazon Cognito API Reference, `CreateGroup`).
+fn names(claim: &str) -> impl Iterator<Item = &str> {
+    let listed = claim
+        .strip_prefix('[')
+        .and_then(|rest| rest.strip_suffix(']'))
+        .unwrap_or(claim);
+    listed.split_ascii_whitespace()
+}

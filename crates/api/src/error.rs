@@ -1,0 +1,251 @@
+//! One error type that knows its HTTP answer, in a shopper's words (RFC 9457). What only the shop's
+//! operators should read goes to the log.
+
+use std::fmt;
+
+use domain::limits::{MAX_BODY_BYTES, MAX_IDEMPOTENCY_KEY_CHARS, MAX_LINES, MAX_QUANTITY};
+use lambda_http::http::StatusCode;
+use serde::Serialize;
+use store::{CartError, StoreError};
+
+use crate::reply::{self, Reply};
+
+/// Why a request was not done.
+#[derive(Debug)]
+pub enum ApiError {
+    /// No route has this method and path.
+    NoSuchRoute,
+    /// The gateway passed on nobody's name. It never does on a route that needs one.
+    Unauthenticated,
+    /// There is no such thing, or it is somebody else's: the answer must not tell which.
+    NotFound(Thing),
+    /// The body is larger than [`MAX_BODY_BYTES`].
+    TooLarge,
+    /// The body claims to be something other than JSON.
+    NotJson,
+    /// The body is not JSON at all.
+    Malformed,
+    /// A query parameter cannot be used.
+    Parameter(FieldError),
+    /// The request is JSON, but values in it cannot be used.
+    Invalid(Vec<FieldError>),
+    /// The cart was submitted: it never changes again.
+    CartSubmitted,
+    /// The `Idempotency-Key` header holds what no key may hold.
+    BadIdempotencyKey,
+    /// The `Idempotency-Key` belongs to another request.
+    IdempotencyKeyReused,
+    /// The books or the queue failed.
+    Store(StoreError),
+}
+
+/// What a path can name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Thing {
+    /// A product.
+    Product,
+    /// A cart.
+    Cart,
+    /// An order.
+    Order,
+}
+
+/// What is wrong with one value of a request.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct FieldError {
+    /// Where the value stands, such as `lines[2].quantity`.
+    pub field: String,
+    /// What it must be, such as "must be a whole number from 1 to 10000".
+    pub message: String,
+}
+
+/// An RFC 9457 problem document.
+#[derive(Debug, Serialize)]
+pub(crate) struct Problem {
+    r#type: String,
+    title: &'static str,
+    status: u16,
+    detail: String,
+    #[serde(skip_serializing_if = "<[FieldError]>::is_empty")]
+    errors: Vec<FieldError>,
+}
+
+/// Seconds after which a client may try again when the shop was too busy.
+const BUSY_RETRY_SECONDS: u32 = 1;
+
+impl ApiError {
+    /// One value that cannot be used.
+    pub fn invalid(field: impl Into<String>, message: impl fmt::Display) -> ApiError {
+        ApiError::Invalid(vec![FieldError::new(field, message)])
+    }
+
+    /// The status of the answer.
+    pub fn status(&self) -> StatusCode {
+        match self {
+            ApiError::NoSuchRoute | ApiError::NotFound(_) => StatusCode::NOT_FOUND,
+            ApiError::Unauthenticated => StatusCode::UNAUTHORIZED,
+            ApiError::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            ApiError::NotJson => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            ApiError::Malformed | ApiError::Parameter(_) => StatusCode::BAD_REQUEST,
+            ApiError::Invalid(_) | ApiError::BadIdempotencyKey | ApiError::IdempotencyKeyReused => {
+                StatusCode::UNPROCESSABLE_ENTITY
+            }
+            ApiError::CartSubmitted => StatusCode::CONFLICT,
+            ApiError::Store(StoreError::Unavailable(_)) => StatusCode::SERVICE_UNAVAILABLE,
+            ApiError::Store(_) => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    /// The name of this kind of problem, for programs, and its title, for people.
+    fn kind(&self) -> (&'static str, &'static str) {
+        match self {
+            ApiError::NoSuchRoute => ("no-such-route", "There is nothing here"),
+            ApiError::NotFound(Thing::Product) => ("no-such-product", "No such product"),
+            ApiError::NotFound(Thing::Cart) => ("no-such-cart", "No such cart"),
+            ApiError::NotFound(Thing::Order) => ("no-such-order", "No such order"),
+            ApiError::Unauthenticated => ("sign-in-required", "Please sign in"),
+            ApiError::TooLarge => ("too-large", "The request is too large"),
+            ApiError::NotJson => ("not-json", "The request must be JSON"),
+            ApiError::Malformed => ("malformed-json", "The request can't be read"),
+            ApiError::Parameter(_) => ("invalid-parameter", "The address can't be used"),
+            ApiError::Invalid(_) => ("invalid-request", "The request can't be used"),
+            ApiError::CartSubmitted => ("cart-checked-out", "The cart has been checked out"),
+            ApiError::BadIdempotencyKey => (
+                "invalid-idempotency-key",
+                "The Idempotency-Key can't be used",
+            ),
+            ApiError::IdempotencyKeyReused => (
+                "idempotency-key-reused",
+                "The Idempotency-Key was used before",
+            ),
+            ApiError::Store(StoreError::Unavailable(_)) => ("busy", "The shop is very busy"),
+            ApiError::Store(_) => ("internal", "Something went wrong"),
+        }
+    }
+
+    /// What happened and what to do about it.
+    fn detail(&self) -> String {
+        match self {
+            ApiError::NoSuchRoute => "This shop has nothing at this address.".to_owned(),
+            ApiError::NotFound(Thing::Product) => "This shop has no such product.".to_owned(),
+            ApiError::NotFound(Thing::Cart) => "You have no such cart.".to_owned(),
+            ApiError::NotFound(Thing::Order) => "You have no such order.".to_owned(),
+            ApiError::Unauthenticated => "Sign in, then try again.".to_owned(),
+            ApiError::TooLarge => {
+                format!("A request may have up to {} KiB.", MAX_BODY_BYTES / 1024)
+            }
+            ApiError::NotJson => {
+                "Send JSON, with the header Content-Type: application/json.".to_owned()
+            }
+            ApiError::Malformed => "What was sent is not valid JSON.".to_owned(),
+            ApiError::Parameter(error) => format!("{error}."),
+            ApiError::Invalid(errors) => match errors.as_slice() {
+                [error] => format!("{error}."),
+                errors => format!("{} values can't be used.", errors.len()),
+            },
+            ApiError::CartSubmitted => {
+                "What has been checked out can't be changed any more. Start a new cart.".to_owned()
+            }
+            ApiError::BadIdempotencyKey => format!(
+                "An Idempotency-Key has 1 to {MAX_IDEMPOTENCY_KEY_CHARS} printable ASCII characters."
+            ),
+            ApiError::IdempotencyKeyReused => {
+                "This Idempotency-Key belongs to another request. Use a new one.".to_owned()
+            }
+            ApiError::Store(StoreError::Unavailable(_)) => {
+                "Please try again in a moment.".to_owned()
+            }
+            ApiError::Store(_) => {
+                "That was our fault, not yours. Please try again later.".to_owned()
+            }
+        }
+    }
+
+    /// Tells the operators what the answer leaves out.
+    fn log(&self) {
+        match self {
+            ApiError::Store(error @ StoreError::Unavailable(_)) => {
+                tracing::warn!(%error, "answered 503");
+            }
+            ApiError::Store(error) => tracing::error!(%error, "answered 500"),
+            other => tracing::debug!(status = other.status().as_u16(), error = ?other, "refused"),
+        }
+    }
+}
+
+impl From<ApiError> for Reply {
+    fn from(error: ApiError) -> Reply {
+        error.log();
+        let (kind, title) = error.kind();
+        let status = error.status();
+        let reply = reply::problem(
+            status,
+            &Problem {
+                r#type: format!("urn:problem-type:hedonify:{kind}"),
+                title,
+                status: status.as_u16(),
+                detail: error.detail(),
+                errors: error.into_field_errors(),
+            },
+        );
+        match status {
+            StatusCode::SERVICE_UNAVAILABLE => reply::retry_after(reply, BUSY_RETRY_SECONDS),
+            _ => reply,
+        }
+    }
+}
+
+impl ApiError {
+    fn into_field_errors(self) -> Vec<FieldError> {
+        match self {
+            ApiError::Invalid(errors) => errors,
+            ApiError::Parameter(error) => vec![error],
+            _ => Vec::new(),
+        }
+    }
+}
+
+impl From<StoreError> for ApiError {
+    fn from(error: StoreError) -> ApiError {
+        ApiError::Store(error)
+    }
+}
+
+impl From<CartError> for ApiError {
+    fn from(error: CartError) -> ApiError {
+        match error {
+            CartError::NotFound => ApiError::NotFound(Thing::Cart),
+            CartError::Submitted => ApiError::CartSubmitted,
+            CartError::Changed => StoreError::Unavailable("the cart keeps changing".into()).into(),
+            CartError::TooManyLines => ApiError::invalid(
+                "product_id",
+                format_args!(
+                    "would be one too many: a cart holds up to {MAX_LINES} different products"
+                ),
+            ),
+            CartError::TooManyUnits => ApiError::invalid(
+                "quantity",
+                format_args!(
+                    "together with what is in the cart must not be more than {MAX_QUANTITY}"
+                ),
+            ),
+            CartError::Store(error) => ApiError::Store(error),
+        }
+    }
+}
+
+impl FieldError {
+    /// What is wrong with the value at `field`.
+    pub fn new(field: impl Into<String>, message: impl fmt::Display) -> FieldError {
+        FieldError {
+            field: field.into(),
+            message: message.to_string(),
+        }
+    }
+}
+
+impl fmt::Display for FieldError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.field, self.message)
+    }
+}

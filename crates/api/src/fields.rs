@@ -1,0 +1,82 @@
+//! Values in a request's JSON. What each must be is said in words that an answer can repeat.
+
+use std::fmt;
+use std::marker::PhantomData;
+
+use domain::limits::MAX_QUANTITY;
+use domain::{ProductId, Quantity};
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{Deserialize, Deserializer, Error, MapAccess, Unexpected, Visitor};
+
+/// A JSON object. Serde would read a struct from an array too; a client that sends one is mistaken.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Object<T>(pub T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(ObjectVisitor(PhantomData))
+    }
+}
+
+struct ObjectVisitor<T>(PhantomData<T>);
+
+impl<'de, T: Deserialize<'de>> Visitor<'de> for ObjectVisitor<T> {
+    type Value = Object<T>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Object<T>, A::Error> {
+        T::deserialize(MapAccessDeserializer::new(map)).map(Object)
+    }
+}
+
+/// Reads a quantity: for `#[serde(deserialize_with)]`.
+///
+/// # Errors
+/// When it is anything but a whole number within its bounds.
+pub fn quantity<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Quantity, D::Error> {
+    deserializer.deserialize_i64(QuantityVisitor)
+}
+
+struct QuantityVisitor;
+
+impl Visitor<'_> for QuantityVisitor {
+    type Value = Quantity;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "a whole number from 1 to {MAX_QUANTITY}")
+    }
+
+    fn visit_i64<E: Error>(self, number: i64) -> Result<Quantity, E> {
+        Quantity::try_from(number).map_err(|_| E::invalid_value(Unexpected::Signed(number), &self))
+    }
+
+    fn visit_u64<E: Error>(self, number: u64) -> Result<Quantity, E> {
+        self.visit_i64(number.try_into().unwrap_or(i64::MAX))
+    }
+}
+
+/// Reads a product's id: for `#[serde(deserialize_with)]`.
+///
+/// # Errors
+/// When it is no text, or no id.
+pub fn product_id<'de, D: Deserializer<'de>>(deserializer: D) -> Result<ProductId, D::Error> {
+    deserializer.deserialize_str(ProductIdVisitor)
+}
+
+struct ProductIdVisitor;
+
+impl Visitor<'_> for ProductIdVisitor {
+    type Value = ProductId;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the id of a product")
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<ProductId, E> {
+        text.parse()
+            .map_err(|_| E::invalid_value(Unexpected::Str(text), &self))
+    }
+}

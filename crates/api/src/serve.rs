@@ -1,0 +1,58 @@
+//! From the Lambda runtime to a handler and back.
+
+use std::future::Future;
+
+use domain::CartId;
+use domain::limits::MAX_BODY_BYTES;
+use lambda_http::request::RequestContext;
+use lambda_http::{Request, RequestExt, service_fn};
+use uuid::Uuid;
+
+use crate::error::ApiError;
+use crate::reply::Reply;
+
+/// Answers requests until Lambda ends the process.
+///
+/// # Errors
+/// When the Lambda runtime cannot be reached.
+pub async fn serve<H, F>(handle: H) -> Result<(), lambda_http::Error>
+where
+    H: Fn(Request) -> F,
+    F: Future<Output = Result<Reply, ApiError>> + Send,
+{
+    let answer = |request: Request| {
+        let handled = fits(&request).map(|()| handle(request));
+        async {
+            let reply = match handled {
+                Ok(reply) => reply.await,
+                Err(too_large) => Err(too_large),
+            };
+            Ok::<Reply, lambda_http::Error>(reply.unwrap_or_else(Reply::from))
+        }
+    };
+    lambda_http::run(service_fn(answer)).await
+}
+
+fn fits(request: &Request) -> Result<(), ApiError> {
+    if request.body().len() > MAX_BODY_BYTES {
+        return Err(ApiError::TooLarge);
+    }
+    Ok(())
+}
+
+/// The route that the gateway matched, as template.yaml writes it: `GET /orders/{order_id}`.
+pub fn route(request: &Request) -> &str {
+    match request.request_context_ref() {
+        Some(RequestContext::ApiGatewayV2(context)) => {
+            context.route_key.as_deref().unwrap_or_default()
+        }
+        _ => "",
+    }
+}
+
+/// A new cart's id, which sorts by the time it was made.
+pub fn new_cart_id() -> CartId {
+    Uuid::now_v7()
+        .try_into()
+        .expect("a UUID of version 7 is what a cart's id is")
+}

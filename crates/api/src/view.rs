@@ -1,0 +1,192 @@
+//! What clients see of products, carts and orders: the JSON of the API.
+
+use std::collections::HashMap;
+
+use domain::{
+    Cart, CartId, CartState, Checkout, Money, Order, OrderId, OrderLine, OrderState, OrderStatus,
+    Product, ProductId, ProductName, Quantity, Shortage, Units,
+};
+use jiff::Timestamp;
+use serde::Serialize;
+
+/// A product with what is left of it.
+#[derive(Debug, Serialize)]
+pub struct ProductView<'a> {
+    product_id: ProductId,
+    name: &'a ProductName,
+    description: &'a str,
+    price: Money,
+    available: Units,
+}
+
+impl<'a> ProductView<'a> {
+    /// The product, of which so many units can be bought.
+    pub fn new(product: &'a Product, available: Units) -> Self {
+        ProductView {
+            product_id: product.product_id,
+            name: &product.name,
+            description: &product.description,
+            price: product.price,
+            available,
+        }
+    }
+}
+
+/// A page of products.
+#[derive(Debug, Serialize)]
+pub struct ProductsView<'a> {
+    /// In the order of their names.
+    pub products: Vec<ProductView<'a>>,
+    /// What brings the next page, `null` on the last.
+    pub next_cursor: Option<String>,
+}
+
+/// A cart with today's prices or, once submitted, those of its submission.
+#[derive(Debug, Serialize)]
+pub struct CartView<'a> {
+    cart_id: CartId,
+    status: &'static str,
+    lines: Vec<CartLineView<'a>>,
+    total: Money,
+}
+
+/// A product in a cart. One that left the shop since has no name and no price, and no share in the
+/// total: the cart cannot be checked out before it is taken out.
+#[derive(Debug, Serialize)]
+struct CartLineView<'a> {
+    product_id: ProductId,
+    name: Option<&'a ProductName>,
+    quantity: Quantity,
+    unit_price: Option<Money>,
+    line_total: Option<Money>,
+}
+
+impl<'a> CartView<'a> {
+    /// The cart; `products` are those in it that the shop still has. A submitted one needs none.
+    pub fn new(cart: &'a Cart, products: &'a HashMap<ProductId, Product>) -> Self {
+        let (status, lines): (_, Vec<CartLineView<'a>>) = match &cart.state {
+            CartState::Open(basket) => {
+                let line = |(id, quantity)| CartLineView::open(id, quantity, products.get(&id));
+                ("OPEN", basket.iter().map(line).collect())
+            }
+            CartState::Submitted { lines, .. } => (
+                "SUBMITTED",
+                lines.iter().map(CartLineView::submitted).collect(),
+            ),
+        };
+        CartView {
+            cart_id: cart.cart_id,
+            status,
+            total: lines.iter().filter_map(|line| line.line_total).sum(),
+            lines,
+        }
+    }
+}
+
+impl<'a> CartLineView<'a> {
+    fn open(product_id: ProductId, quantity: Quantity, product: Option<&'a Product>) -> Self {
+        CartLineView {
+            product_id,
+            name: product.map(|product| &product.name),
+            quantity,
+            unit_price: product.map(|product| product.price),
+            line_total: product.map(|product| product.price.times(quantity)),
+        }
+    }
+
+    fn submitted(line: &'a OrderLine) -> Self {
+        CartLineView {
+            product_id: line.product_id,
+            name: Some(&line.name),
+            quantity: line.quantity,
+            unit_price: Some(line.unit_price),
+            line_total: Some(line.total()),
+        }
+    }
+}
+
+/// A checkout that is in the queue.
+#[derive(Debug, Serialize)]
+pub struct AcceptedView {
+    /// Where to look for the decision.
+    pub order_id: OrderId,
+    /// Always pending.
+    pub status: OrderStatus,
+}
+
+/// An order, decided or about to be.
+#[derive(Debug, Serialize)]
+pub struct OrderView<'a> {
+    order_id: OrderId,
+    status: OrderStatus,
+    lines: Vec<OrderLineView<'a>>,
+    total: Money,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    short: Option<&'a [Shortage]>,
+    submitted_at: Timestamp,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    decided_at: Option<Timestamp>,
+}
+
+#[derive(Debug, Serialize)]
+struct OrderLineView<'a> {
+    product_id: ProductId,
+    name: &'a ProductName,
+    quantity: Quantity,
+    unit_price: Money,
+    line_total: Money,
+}
+
+impl<'a> OrderView<'a> {
+    /// An order that was decided.
+    pub fn decided(order: &'a Order) -> Self {
+        let (reason, short) = match &order.state {
+            OrderState::Rejected { short } => (Some("OUT_OF_STOCK"), Some(short.as_slice())),
+            OrderState::WaitingPayment => (None, None),
+        };
+        OrderView {
+            status: order.status(),
+            reason,
+            short,
+            decided_at: Some(order.decided_at),
+            ..OrderView::pending(&order.checkout)
+        }
+    }
+
+    /// An order that will be decided.
+    pub fn pending(checkout: &'a Checkout) -> Self {
+        OrderView {
+            order_id: checkout.order_id,
+            status: OrderStatus::Pending,
+            lines: checkout.lines.iter().map(OrderLineView::from).collect(),
+            total: checkout.lines.total(),
+            reason: None,
+            short: None,
+            submitted_at: checkout.submitted_at,
+            decided_at: None,
+        }
+    }
+}
+
+impl<'a> From<&'a OrderLine> for OrderLineView<'a> {
+    fn from(line: &'a OrderLine) -> Self {
+        OrderLineView {
+            product_id: line.product_id,
+            name: &line.name,
+            quantity: line.quantity,
+            unit_price: line.unit_price,
+            line_total: line.total(),
+        }
+    }
+}
+
+/// A page of a user's orders.
+#[derive(Debug, Serialize)]
+pub struct OrdersView<'a> {
+    /// Newest first.
+    pub orders: Vec<OrderView<'a>>,
+    /// What brings the next page, `null` on the last.
+    pub next_cursor: Option<String>,
+}
