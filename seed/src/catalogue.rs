@@ -1,0 +1,189 @@
+//! A file of products with the units of each.
+
+use std::collections::HashSet;
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result, bail, ensure};
+use domain::limits::MAX_DESCRIPTION_CHARS;
+use domain::{MerchantId, Money, Product, ProductId, ProductName, Units};
+use jiff::Timestamp;
+use serde::Deserialize;
+
+const SHIPPED: &str = include_str!("../products.json");
+
+/// The products of one file. No id and no merchant's product name is in it twice.
+#[derive(Debug, Clone)]
+pub struct Catalogue(Vec<Offer>);
+
+/// A product with the units it is first stocked with.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Offer {
+    /// A UUIDv7: its time is when the product was first offered.
+    pub product_id: ProductId,
+    /// The `sub` of its merchant's token.
+    pub merchant_id: MerchantId,
+    /// What shoppers read first.
+    pub name: ProductName,
+    /// A few sentences.
+    pub description: String,
+    /// Of one unit.
+    pub price: Money,
+    /// Units to put on the shelf.
+    pub supply: Units,
+    /// Wanted by far more shoppers than there are units: what flash sales and load tests aim at.
+    #[serde(default)]
+    pub hot: bool,
+}
+
+impl Catalogue {
+    /// The products that come with the shop.
+    ///
+    /// # Errors
+    /// None, once this crate's tests have passed.
+    pub fn shipped() -> Result<Catalogue> {
+        Catalogue::parse(SHIPPED).context("products.json")
+    }
+
+    /// The products of a file of one's own.
+    ///
+    /// # Errors
+    /// When it cannot be read or something in it is not as it must be; tells where and what.
+    pub fn read(file: &Path) -> Result<Catalogue> {
+        let shown = file.display();
+        let text = fs::read_to_string(file).with_context(|| format!("cannot read {shown}"))?;
+        Catalogue::parse(&text).with_context(|| format!("cannot use {shown}"))
+    }
+
+    fn parse(text: &str) -> Result<Catalogue> {
+        let offers: Vec<Offer> = serde_json::from_str(text)?;
+        let mut ids = HashSet::new();
+        let mut names = HashSet::new();
+        for offer in &offers {
+            offer
+                .check()
+                .with_context(|| format!("product {}", offer.product_id))?;
+            if !ids.insert(offer.product_id) {
+                bail!("product {} is there twice", offer.product_id);
+            }
+            if !names.insert((&offer.merchant_id, &offer.name)) {
+                bail!("{} has two products {:?}", offer.merchant_id, offer.name);
+            }
+        }
+        Ok(Catalogue(offers))
+    }
+
+    /// All of them, in the file's order.
+    pub fn offers(&self) -> &[Offer] {
+        &self.0
+    }
+}
+
+impl Offer {
+    /// The product as it is entered in the books: the same each time, so loading again changes nothing.
+    ///
+    /// # Errors
+    /// When its id tells no time.
+    pub fn product(&self) -> Result<Product> {
+        let offered_at = self.offered_at()?;
+        Ok(Product {
+            product_id: self.product_id,
+            merchant_id: self.merchant_id.clone(),
+            name: self.name.clone(),
+            description: self.description.clone(),
+            price: self.price,
+            created_at: offered_at,
+            updated_at: offered_at,
+        })
+    }
+
+    fn offered_at(&self) -> Result<Timestamp> {
+        let uuid = self.product_id.as_uuid();
+        ensure!(uuid.get_version_num() == 7, "its id is not a UUIDv7");
+        let (seconds, nanoseconds) = uuid
+            .get_timestamp()
+            .context("its id tells no time")?
+            .to_unix();
+        Ok(Timestamp::new(
+            i64::try_from(seconds)?,
+            i32::try_from(nanoseconds)?,
+        )?)
+    }
+
+    fn check(&self) -> Result<()> {
+        self.offered_at()?;
+        Money::price(self.price.amount()).context("its price")?;
+        let too_long = self.description.chars().count() > MAX_DESCRIPTION_CHARS;
+        ensure!(
+            !too_long,
+            "its description has more than {MAX_DESCRIPTION_CHARS} characters"
+        );
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_shipped_products_make_a_small_shop_with_one_hot_product() {
+        let shipped = Catalogue::shipped().unwrap();
+        let (hot, others): (Vec<_>, Vec<_>) = shipped.offers().iter().partition(|offer| offer.hot);
+        assert_eq!((hot.len(), hot[0].supply), (1, 50));
+        assert!(others.len() >= 30);
+        assert!(others.iter().all(|offer| offer.supply == 1_000));
+        assert!(
+            shipped
+                .offers()
+                .iter()
+                .all(|offer| offer.price > Money::ZERO && !offer.description.is_empty())
+        );
+        let names: HashSet<_> = shipped.offers().iter().map(|offer| &offer.name).collect();
+        assert_eq!(names.len(), shipped.offers().len(), "names are unique");
+    }
+
+    #[test]
+    fn a_products_time_is_its_ids() {
+        let lamp = Catalogue::shipped().unwrap().offers()[0].product().unwrap();
+        assert_eq!(lamp.created_at.to_string(), "2025-11-03T09:00:00Z");
+        assert_eq!(lamp.updated_at, lamp.created_at);
+    }
+
+    #[test]
+    fn a_bad_file_is_told_where_and_why() {
+        const ID: &str = "019a48f1-d680-73a0-aef2-daca67fc8886";
+        const OTHER_ID: &str = "019a48f8-3f20-7aed-a1c5-c96ba44c9d88";
+        const NOT_V7: &str = "8f14e45f-ceea-4672-8d4f-0f2b6f3d6a11";
+        let described = |description: &str, id: &str, name: &str, price: &str| {
+            format!(
+                r#"{{"product_id": "{id}", "merchant_id": "m", "name": "{name}",
+                    "description": "{description}", "price": "{price}", "supply": 1}}"#
+            )
+        };
+        let offer = |id, name, price| described("Useful.", id, name, price);
+        let good = offer(ID, "A", "1");
+        assert!(Catalogue::parse(&format!("[{good}]")).is_ok());
+        for (offers, complaint) in [
+            ("{".to_owned(), "line 1"),
+            (good.replace("supply", "stock"), "unknown field `stock`"),
+            (good.replace(": 1}", ": -1}"), "invalid value: integer `-1`"),
+            (offer(ID, "A", "1.001"), "digits behind the point"),
+            (offer(ID, "A", "-1"), "must not be negative"),
+            (offer(ID, "A", "1000000.01"), "must not be more than"),
+            (offer(ID, "", "1"), "printable characters"),
+            (offer(NOT_V7, "A", "1"), "not a UUIDv7"),
+            (described(&"x".repeat(2_001), ID, "A", "1"), "description"),
+            (format!("{good},{}", offer(ID, "B", "1")), "is there twice"),
+            (
+                format!("{good},{}", offer(OTHER_ID, "A", "1")),
+                "two products",
+            ),
+        ] {
+            let error = Catalogue::parse(&format!("[{offers}]")).expect_err(complaint);
+            let said = format!("{error:#}");
+            assert!(said.contains(complaint), "{complaint:?} is not in {said:?}");
+        }
+    }
+}

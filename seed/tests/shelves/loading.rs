@@ -1,0 +1,74 @@
+//! Loading into real tables, and again after the shop has opened.
+
+use domain::Money;
+use seed::{Catalogue, Loaded, load};
+use store::StockLevel;
+
+use crate::shop::Shop;
+
+async fn load_into(shop: &Shop, catalogue: &Catalogue) -> Loaded {
+    let mut seen = 0;
+    let loaded = load(&shop.products, &shop.stock, catalogue, |done| seen = done).await;
+    assert_eq!(seen, catalogue.offers().len(), "progress reaches the end");
+    loaded.expect("it is loaded")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_product_is_on_its_shelf() {
+    let shop = Shop::open().await;
+    let catalogue = Catalogue::shipped().unwrap();
+    let all = catalogue.offers().len();
+    assert_eq!(
+        load_into(&shop, &catalogue).await,
+        Loaded {
+            products: all,
+            stocked: all
+        }
+    );
+    let ids = || catalogue.offers().iter().map(|offer| offer.product_id);
+    let products = shop.products.get_many(ids()).await.unwrap();
+    let levels = shop.stock.levels(ids()).await.unwrap();
+    for offer in catalogue.offers() {
+        assert_eq!(products[&offer.product_id], offer.product().unwrap());
+        let full = StockLevel {
+            available: offer.supply,
+            supply: offer.supply,
+        };
+        assert_eq!(levels[&offer.product_id], full, "{}", offer.name);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn loading_again_undoes_neither_a_sale_nor_a_merchants_change() {
+    let shop = Shop::open().await;
+    let catalogue = Catalogue::shipped().unwrap();
+    load_into(&shop, &catalogue).await;
+    let lamp = catalogue.offers()[0].product_id;
+    let mut repriced = catalogue.offers()[0].product().unwrap();
+    repriced.price = Money::ZERO;
+    shop.products.put(&repriced).await.unwrap();
+    shop.sell_one(lamp).await;
+
+    assert_eq!(load_into(&shop, &catalogue).await, Loaded::default());
+
+    assert_eq!(shop.products.get(lamp).await.unwrap(), Some(repriced));
+    let level = shop.stock.levels([lamp]).await.unwrap()[&lamp];
+    assert_eq!((level.available, level.supply), (999, 1_000));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_load_that_was_cut_short_is_completed() {
+    let shop = Shop::open().await;
+    let catalogue = Catalogue::shipped().unwrap();
+    let first = &catalogue.offers()[0];
+    let stocked = shop.stock.put_new(first.product_id, first.supply).await;
+    assert!(stocked.unwrap());
+    let all = catalogue.offers().len();
+    assert_eq!(
+        load_into(&shop, &catalogue).await,
+        Loaded {
+            products: all,
+            stocked: all - 1
+        }
+    );
+}

@@ -1,0 +1,5 @@
+//! Loading products into real tables.
+
+mod loading;
+mod program;
+mod shop;

@@ -1,0 +1,78 @@
+//! A shop's empty tables, for a test.
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
+use aws_sdk_dynamodb::types::{
+    AttributeDefinition, AttributeValue, BillingMode, KeySchemaElement, KeyType,
+    ScalarAttributeType,
+};
+use domain::ProductId;
+use store::{Products, Stock};
+use tokio::net::TcpListener;
+
+const PRODUCTS: &str = "ProductsTable";
+const STOCK: &str = "StockTable";
+
+pub(crate) struct Shop {
+    pub(crate) endpoint: String,
+    pub(crate) products: Products,
+    pub(crate) stock: Stock,
+    client: Client,
+}
+
+impl Shop {
+    pub(crate) async fn open() -> Shop {
+        let database = dynoxide::Database::memory().expect("an in-memory database");
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let endpoint = format!("http://{}", listener.local_addr().expect("an address"));
+        tokio::spawn(dynoxide::server::serve_on(listener, database));
+        let config = aws_sdk_dynamodb::Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new("us-east-1"))
+            .credentials_provider(Credentials::new("test", "test", None, None, "test"))
+            .http_client(aws_smithy_http_client::Builder::new().build_http())
+            .endpoint_url(&endpoint)
+            .build();
+        let client = Client::from_conf(config);
+        for table in [PRODUCTS, STOCK] {
+            create_table(&client, table).await;
+        }
+        Shop {
+            endpoint,
+            products: Products::new(&client, PRODUCTS),
+            stock: Stock::new(&client, STOCK),
+            client,
+        }
+    }
+
+    /// One unit of a product is bought.
+    pub(crate) async fn sell_one(&self, product_id: ProductId) {
+        self.client
+            .update_item()
+            .table_name(STOCK)
+            .key("product_id", AttributeValue::S(product_id.to_string()))
+            .update_expression("SET available = available - :one")
+            .expression_attribute_values(":one", AttributeValue::N("1".to_owned()))
+            .send()
+            .await
+            .expect("one is sold");
+    }
+}
+
+async fn create_table(client: &Client, table: &str) {
+    let definition = AttributeDefinition::builder()
+        .attribute_name("product_id")
+        .attribute_type(ScalarAttributeType::S);
+    let key = KeySchemaElement::builder()
+        .attribute_name("product_id")
+        .key_type(KeyType::Hash);
+    client
+        .create_table()
+        .table_name(table)
+        .billing_mode(BillingMode::PayPerRequest)
+        .attribute_definitions(definition.build().expect("a definition"))
+        .key_schema(key.build().expect("a key"))
+        .send()
+        .await
+        .expect("the table is created");
+}
