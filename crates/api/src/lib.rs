@@ -16,7 +16,7 @@ pub use body::{json, json_if_any};
 pub use caller::Caller;
 pub use error::{ApiError, FieldError, Thing};
 pub use fields::{Object, product_id, quantity};
-pub use lines::{RequestLine, basket, for_sale};
+pub use lines::{RequestLine, basket, for_sale, not_for_sale};
 pub use page::{PageRequest, next_cursor};
 pub use path::{cart_id_in_path, order_id_in_path, product_id_in_path};
 pub use reply::{Reply, accepted, created, personal, public};

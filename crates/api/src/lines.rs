@@ -51,7 +51,7 @@ pub fn for_sale(
         .into_iter()
         .enumerate()
         .filter(|(_, product)| !products.contains_key(product))
-        .map(|(index, _)| FieldError::new(format!("lines[{index}].product_id"), NOT_FOR_SALE))
+        .map(|(index, _)| FieldError::new(format!("lines[{index}].product_id"), UNKNOWN_PRODUCT))
         .collect();
     if unknown.is_empty() {
         Ok(())
@@ -60,4 +60,9 @@ pub fn for_sale(
     }
 }
 
-const NOT_FOR_SALE: &str = "is no product of this shop";
+/// The refusal of a product that the shop has not.
+pub fn not_for_sale(field: &str) -> ApiError {
+    ApiError::invalid(field, UNKNOWN_PRODUCT)
+}
+
+const UNKNOWN_PRODUCT: &str = "is no product of this shop";

@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 
 use domain::{
-    Cart, CartId, CartState, Checkout, Money, Order, OrderId, OrderLine, OrderState, OrderStatus,
-    Product, ProductId, ProductName, Quantity, Shortage, Units,
+    Cart, CartId, CartState, Checkout, Description, Money, Order, OrderId, OrderLine, OrderState,
+    OrderStatus, Product, ProductId, ProductName, Quantity, Shortage, Units,
 };
 use jiff::Timestamp;
 use serde::Serialize;
@@ -14,7 +14,7 @@ use serde::Serialize;
 pub struct ProductView<'a> {
     product_id: ProductId,
     name: &'a ProductName,
-    description: &'a str,
+    description: &'a Description,
     price: Money,
     available: Units,
 }
@@ -144,7 +144,7 @@ impl<'a> OrderView<'a> {
     pub fn decided(order: &'a Order) -> Self {
         let (reason, short) = match &order.state {
             OrderState::Rejected { short } => (Some("OUT_OF_STOCK"), Some(short.as_slice())),
-            OrderState::WaitingPayment => (None, None),
+            _ => (None, None),
         };
         OrderView {
             status: order.status(),

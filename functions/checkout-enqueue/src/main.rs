@@ -1,1 +1,20 @@
-fn main() {}
+//! Accepts checkouts by queueing them: `POST /carts/{cart_id}/checkout`, `POST /checkouts`.
+
+mod handler;
+mod idempotency;
+
+use handler::Till;
+use store::{Carts, CheckoutQueue, IdempotencyKeys, Products};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), lambda_http::Error> {
+    telemetry::init();
+    let books = store::dynamodb_from_env()?;
+    let till = Till {
+        carts: Carts::from_env(&books)?,
+        products: Products::from_env(&books)?,
+        keys: IdempotencyKeys::from_env(&books)?,
+        queue: CheckoutQueue::from_env(&store::sqs_from_env()?)?,
+    };
+    api::serve(|request| handler::handle(&till, request)).await
+}

@@ -1,0 +1,143 @@
+//! Accepting a checkout: price it, submit its cart, queue it, in this order. A submitted cart keeps
+//! its lines and prices for good, so whatever is cut off halfway may simply be sent again: the same
+//! checkout goes into the queue, and whoever decides it drops what was decided before.
+
+use api::{ApiError, Caller, Object, Reply, RequestLine, Thing};
+use domain::{
+    Basket, Cart, CartId, CartState, OrderLine, OrderLines, OrderLinesError, ProductId, UserId,
+};
+use jiff::Timestamp;
+use lambda_http::Request;
+use serde::Deserialize;
+use store::{CartError, Carts, CheckoutQueue, Claim, IdempotencyKeys, Products, StoreError};
+
+use crate::idempotency::{digest, idempotency_key};
+
+/// Where shoppers check out.
+pub(crate) struct Till {
+    pub(crate) carts: Carts,
+    pub(crate) products: Products,
+    pub(crate) keys: IdempotencyKeys,
+    pub(crate) queue: CheckoutQueue,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NewCheckout {
+    lines: Vec<Object<RequestLine>>,
+}
+
+/// How often a cart that somebody keeps changing is priced again before its owner is asked to wait.
+const SUBMIT_ATTEMPTS: usize = 4;
+
+pub(crate) async fn handle(till: &Till, request: Request) -> Result<Reply, ApiError> {
+    let caller = Caller::of(&request)?;
+    match api::route(&request) {
+        "POST /carts/{cart_id}/checkout" => till.check_out_cart(caller, &request).await,
+        "POST /checkouts" => till.check_out_at_once(caller, &request).await,
+        _ => Err(ApiError::NoSuchRoute),
+    }
+}
+
+impl Till {
+    async fn check_out_cart(&self, caller: Caller, request: &Request) -> Result<Reply, ApiError> {
+        let cart_id = api::cart_id_in_path(request)?;
+        for _ in 0..SUBMIT_ATTEMPTS {
+            let cart = self.cart(&caller.user_id, cart_id).await?;
+            let CartState::Open(basket) = &cart.state else {
+                return self.queue(&cart).await;
+            };
+            let lines = self.price(basket, basket.products()).await?;
+            match self.carts.submit(&cart, lines, Timestamp::now()).await {
+                Ok(submitted) => return self.queue(&submitted).await,
+                // Somebody changed or submitted it since it was loaded: look again.
+                Err(CartError::Changed | CartError::Submitted) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(CartError::Changed.into())
+    }
+
+    async fn check_out_at_once(
+        &self,
+        caller: Caller,
+        request: &Request,
+    ) -> Result<Reply, ApiError> {
+        let key = idempotency_key(request)?;
+        let NewCheckout { lines } = api::json(request)?;
+        let basket = api::basket(&lines)?;
+        if basket.is_empty() {
+            return Err(ApiError::invalid("lines", OrderLinesError::Empty));
+        }
+        let new_id = api::new_cart_id();
+        let claim = match key {
+            Some(key) => self.claim(&caller.user_id, key, &basket, new_id).await?,
+            None => Claim::New,
+        };
+        let cart_id = match claim {
+            Claim::New => new_id,
+            Claim::Known(cart_id) => cart_id,
+            Claim::OtherRequest => return Err(ApiError::IdempotencyKeyReused),
+        };
+        // A request that was cut off before it made its cart goes on as if it were new.
+        if matches!(claim, Claim::Known(_))
+            && let Some(cart) = self.carts.get(&caller.user_id, cart_id).await?
+        {
+            return self.queue(&cart).await;
+        }
+        let wanted = lines.iter().map(|Object(line)| line.product_id);
+        let lines = self.price(&basket, wanted).await?;
+        let cart = Cart::submitted(cart_id, caller.user_id, lines, Timestamp::now());
+        if self.carts.create(&cart).await? {
+            return self.queue(&cart).await;
+        }
+        // The same request, sent twice at once, was faster: what it submitted stands.
+        let submitted = self.cart(&cart.user_id, cart_id).await?;
+        self.queue(&submitted).await
+    }
+
+    async fn claim(
+        &self,
+        user_id: &UserId,
+        key: &str,
+        basket: &Basket,
+        cart_id: CartId,
+    ) -> Result<Claim, StoreError> {
+        let digest = digest(basket);
+        let now = Timestamp::now();
+        self.keys.claim(user_id, key, &digest, cart_id, now).await
+    }
+
+    async fn cart(&self, user_id: &UserId, cart_id: CartId) -> Result<Cart, ApiError> {
+        let cart = self.carts.get(user_id, cart_id).await?;
+        cart.ok_or(ApiError::NotFound(Thing::Cart))
+    }
+
+    /// The basket at today's prices. `wanted` are its products in the order the client knows them
+    /// in, so that an error names the right line.
+    async fn price(
+        &self,
+        basket: &Basket,
+        wanted: impl IntoIterator<Item = ProductId>,
+    ) -> Result<OrderLines, ApiError> {
+        let products = self.products.get_many(basket.products()).await?;
+        api::for_sale(wanted, &products)?;
+        let line = |(product_id, quantity)| {
+            let product = &products[&product_id];
+            OrderLine {
+                product_id,
+                name: product.name.clone(),
+                quantity,
+                unit_price: product.price,
+            }
+        };
+        let lines: Vec<OrderLine> = basket.iter().map(line).collect();
+        OrderLines::try_from(lines).map_err(|error| ApiError::invalid("lines", error))
+    }
+
+    async fn queue(&self, cart: &Cart) -> Result<Reply, ApiError> {
+        let checkout = cart.checkout().expect("only a submitted cart is queued");
+        self.queue.send(&checkout).await?;
+        Ok(api::accepted(checkout.order_id))
+    }
+}

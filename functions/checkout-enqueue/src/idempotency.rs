@@ -1,0 +1,85 @@
+//! A request that may be sent again: its key, and what tells it from another one.
+
+use api::ApiError;
+use base64::Engine;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use domain::Basket;
+use domain::limits::MAX_IDEMPOTENCY_KEY_CHARS;
+use lambda_http::Request;
+use sha2::{Digest, Sha256};
+
+/// The key that the client gave this request, if any.
+///
+/// # Errors
+/// 422 unless it is 1 to [`MAX_IDEMPOTENCY_KEY_CHARS`] printable ASCII characters.
+pub(crate) fn idempotency_key(request: &Request) -> Result<Option<&str>, ApiError> {
+    let Some(key) = request.headers().get("idempotency-key") else {
+        return Ok(None);
+    };
+    let key = key.to_str().map_err(|_| ApiError::BadIdempotencyKey)?;
+    let printable = key.bytes().all(|byte| matches!(byte, b' '..=b'~'));
+    if printable && (1..=MAX_IDEMPOTENCY_KEY_CHARS).contains(&key.len()) {
+        Ok(Some(key))
+    } else {
+        Err(ApiError::BadIdempotencyKey)
+    }
+}
+
+/// A request's digest: of what it asks for, not of how its JSON was written.
+pub(crate) fn digest(basket: &Basket) -> String {
+    let mut hasher = Sha256::new_with_prefix("POST /checkouts");
+    for (product_id, quantity) in basket.iter() {
+        hasher.update(product_id.as_uuid());
+        hasher.update(quantity.get().to_be_bytes());
+    }
+    BASE64_URL_SAFE_NO_PAD.encode(hasher.finalize())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn basket(lines: &[(u128, i64)]) -> Basket {
+        let mut basket = Basket::default();
+        for (product, quantity) in lines {
+            let product = uuid::Uuid::from_u128(*product).try_into().unwrap();
+            basket
+                .add(product, (*quantity).try_into().unwrap())
+                .unwrap();
+        }
+        basket
+    }
+
+    #[test]
+    fn the_same_wish_has_the_same_digest_and_another_has_another() {
+        let wish = digest(&basket(&[(1, 2), (2, 3)]));
+        assert_eq!(wish, digest(&basket(&[(2, 1), (1, 2), (2, 2)])));
+        for other in [
+            &[(1, 2)][..],
+            &[(1, 3), (2, 2)],
+            &[(1, 2), (3, 3)],
+            &[(2, 3)],
+        ] {
+            assert_ne!(wish, digest(&basket(other)), "{other:?}");
+        }
+    }
+
+    #[test]
+    fn a_key_is_short_and_printable() {
+        let key = |value: &[u8]| {
+            let request = lambda_http::http::Request::builder()
+                .header("Idempotency-Key", value)
+                .body(lambda_http::Body::Empty)
+                .unwrap();
+            idempotency_key(&request).map(|key| key.map(str::to_owned))
+        };
+        assert_eq!(key(b"order no. 7").unwrap().as_deref(), Some("order no. 7"));
+        assert!(key(&[b'k'; 255]).is_ok());
+        for bad in [&b""[..], &[b'k'; 256], "Schlüssel".as_bytes(), b"tab\tbed"] {
+            assert!(
+                matches!(key(bad), Err(ApiError::BadIdempotencyKey)),
+                "{bad:?}"
+            );
+        }
+    }
+}
