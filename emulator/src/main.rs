@@ -1,1 +1,146 @@
-fn main() {}
+//! `cargo local`: builds the functions, starts the local cloud, loads the seed, and says how to use it.
+
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Instant;
+
+use anyhow::Context as _;
+use clap::Parser;
+use emulator::{Options, RunningCloud};
+use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::EnvFilter;
+
+/// Warnings of the emulator, and what RUST_LOG asks for beyond.
+const DEFAULT_LOG_FILTER: &str = "warn,dynoxide=error,rustack_sqs_core=error";
+
+/// Runs template.yaml on this machine: HTTP API, functions, queues and tables.
+#[derive(Debug, Parser)]
+#[command(name = "cargo local --")]
+struct Arguments {
+    /// The SAM template.
+    #[arg(long, default_value = "template.yaml")]
+    template: PathBuf,
+    /// The HTTP API's port; 0 for any free one.
+    #[arg(long, default_value_t = 3000)]
+    port: u16,
+    /// The port of DynamoDB, SQS and Lambda, as LocalStack's; 0 for any free one.
+    #[arg(long, default_value_t = 4566)]
+    edge_port: u16,
+    /// The value of one of the template's parameters; may be given several times.
+    #[arg(long = "param", value_name = "KEY=VALUE", value_parser = key_value)]
+    parameters: Vec<(String, String)>,
+    /// Keeps tables and queues in this directory; without it they live in memory.
+    #[arg(long, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+    /// Starts with empty tables.
+    #[arg(long)]
+    no_seed: bool,
+    /// Uses DynamoDB and SQS at this endpoint; the emulator keeps the HTTP API, functions and event sources.
+    #[arg(long, value_name = "URL")]
+    aws_endpoint: Option<String>,
+    /// Runs the binaries in this folder as they are, instead of building them.
+    #[arg(long, value_name = "DIR")]
+    binaries: Option<PathBuf>,
+    /// Most processes of one function at once, where the template reserves no number.
+    #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..))]
+    processes: u16,
+}
+
+fn key_value(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
+        _ => Err("expected KEY=VALUE".to_owned()),
+    }
+}
+
+impl From<&Arguments> for Options {
+    fn from(arguments: &Arguments) -> Self {
+        Options {
+            parameters: arguments.parameters.iter().cloned().collect(),
+            port: arguments.port,
+            edge_port: arguments.edge_port,
+            data_dir: arguments.data_dir.clone(),
+            aws_endpoint: arguments.aws_endpoint.clone(),
+            processes_per_function: usize::from(arguments.processes),
+            ..Options::new(&arguments.template)
+        }
+    }
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    match run(Arguments::parse()).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(arguments: Arguments) -> anyhow::Result<()> {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| DEFAULT_LOG_FILTER.into());
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_target(false)
+        .with_writer(std::io::stderr)
+        .init();
+
+    let prepared = emulator::prepare(Options::from(&arguments))?;
+    for ignored in prepared.ignored() {
+        eprintln!("note: {ignored}");
+    }
+    let binaries = match &arguments.binaries {
+        Some(folder) => folder.clone(),
+        None => tokio::task::block_in_place(|| prepared.build())?,
+    };
+    // From here on a signal stops the cloud in good order.
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let begun = Instant::now();
+    let mut cloud = None;
+    let ready = async {
+        let running = cloud.insert(prepared.start(&binaries).await?);
+        if !arguments.no_seed {
+            running.seed().await.context("the seed was not loaded")?;
+        }
+        say_ready(running, begun);
+        std::future::pending::<anyhow::Result<()>>().await
+    };
+    let result = tokio::select! {
+        result = ready => result,
+        _ = interrupt.recv() => Ok(()),
+        _ = terminate.recv() => Ok(()),
+    };
+    if let Some(cloud) = cloud {
+        cloud.shut_down().await;
+    }
+    result
+}
+
+fn say_ready(cloud: &RunningCloud, begun: Instant) {
+    let (api, edge) = (cloud.api_url(), cloud.edge_url());
+    let text = format!(
+        r#"
+Ready after {:.1} s. Ctrl-C stops everything.
+
+  HTTP API   {api}
+  AWS edge   {edge}   (DynamoDB, SQS, Lambda; any credentials, region {})
+
+A first look, and a token for later:
+
+  curl -s {api}/products
+  TOKEN=$(curl -s {edge}/_local/token -d '{{"sub":"alice"}}' | sed 's/.*"access_token":"\([^"]*\)".*/\1/')
+  curl -s {api}/orders -H "Authorization: Bearer $TOKEN"
+
+"#,
+        begun.elapsed().as_secs_f32(),
+        cloud
+            .environment()
+            .get("AWS_REGION")
+            .map_or("", String::as_str),
+    );
+    // A closed pipe is no reason to stop.
+    let _ = std::io::stdout().write_all(text.as_bytes());
+}

@@ -1,0 +1,96 @@
+//! Builds the binaries that the template names.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context as _, bail};
+use serde::Deserialize;
+
+use crate::seed;
+
+#[derive(Debug, Deserialize)]
+struct Metadata {
+    packages: Vec<Package>,
+    target_directory: PathBuf,
+}
+
+#[derive(Debug, Deserialize)]
+struct Package {
+    targets: Vec<Target>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Target {
+    name: String,
+    kind: Vec<String>,
+}
+
+/// Builds these binaries of the workspace at `folder`, and the seed program if it has one, in the emulator's own
+/// profile. Gives the folder that they are in.
+pub(crate) fn binaries<'a>(
+    folder: &Path,
+    names: impl Iterator<Item = &'a str>,
+) -> anyhow::Result<PathBuf> {
+    let names: BTreeSet<&str> = names.collect();
+    let metadata = metadata(folder)?;
+    for name in &names {
+        if !metadata.has_binary(name) {
+            bail!("the template names the binary `{name}`, which no package of the workspace has");
+        }
+    }
+    // The whole workspace is selected so that its dependencies are built once, with the features that all
+    // members need together, for this build, for the emulator and for the tests alike.
+    let mut command = cargo(folder);
+    command.args(["build", "--workspace"]);
+    if !cfg!(debug_assertions) {
+        command.arg("--release");
+    }
+    for name in names {
+        command.args(["--bin", name]);
+    }
+    if metadata.has_binary(seed::PROGRAM) {
+        command.args(["--bin", seed::PROGRAM]);
+    }
+    let status = command.status().context("can't run cargo")?;
+    if !status.success() {
+        bail!("the functions don't build: see cargo's errors above");
+    }
+    let profile = if cfg!(debug_assertions) {
+        "debug"
+    } else {
+        "release"
+    };
+    Ok(metadata.target_directory.join(profile))
+}
+
+impl Metadata {
+    fn has_binary(&self, name: &str) -> bool {
+        let mut targets = self.packages.iter().flat_map(|package| &package.targets);
+        targets.any(|target| target.name == name && target.kind.iter().any(|kind| kind == "bin"))
+    }
+}
+
+fn metadata(folder: &Path) -> anyhow::Result<Metadata> {
+    let output = cargo(folder)
+        .args(["metadata", "--no-deps", "--format-version", "1"])
+        .stderr(Stdio::inherit())
+        .output()
+        .context("can't run cargo")?;
+    if !output.status.success() {
+        bail!("cargo metadata failed in {}", folder.display());
+    }
+    serde_json::from_slice(&output.stdout).context("can't read what cargo metadata says")
+}
+
+/// The cargo that runs this program, if one does.
+fn cargo(folder: &Path) -> Command {
+    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    let folder = if folder.as_os_str().is_empty() {
+        Path::new(".")
+    } else {
+        folder
+    };
+    command.current_dir(folder).stdin(Stdio::null());
+    command
+}

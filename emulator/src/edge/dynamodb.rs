@@ -1,0 +1,168 @@
+//! DynamoDB: dynoxide, an embedded emulator on SQLite, behind its own HTTP server.
+//!
+//! dynoxide answers on the thread that asks, under one lock, so it has a runtime of its own: a long scan must
+//! not hold up the gateway. Its HTTP server is asked, not its Rust API, because only the server checks requests
+//! the way AWS does.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::{Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use axum::body::Body;
+use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, DATE, HeaderName};
+use axum::http::{Method, Request, StatusCode, Uri};
+use axum::response::Response;
+use dynoxide::Database;
+use http_body_util::Full;
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+use tokio::sync::{oneshot, watch};
+
+use super::aws::{self, Call};
+use crate::net;
+
+/// One thread works under the lock while the other reads and writes JSON.
+const THREADS: usize = 2;
+/// Pause between removals of items whose time to live has passed. AWS takes up to a few days.
+const EXPIRY_SWEEP: Duration = Duration::from_secs(60);
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(2);
+
+const TARGET: HeaderName = HeaderName::from_static("x-amz-target");
+const AMZ_DATE: HeaderName = HeaderName::from_static("x-amz-date");
+/// What dynoxide reads of a request.
+const FORWARDED: [HeaderName; 5] = [TARGET, CONTENT_TYPE, AUTHORIZATION, AMZ_DATE, DATE];
+
+#[derive(Debug)]
+pub(crate) struct DynamoDb {
+    client: Client<HttpConnector, Full<bytes::Bytes>>,
+    address: Uri,
+    stop: watch::Sender<bool>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl DynamoDb {
+    /// Opens the database in the file, or in memory.
+    pub(crate) async fn start(file: Option<&Path>) -> anyhow::Result<Self> {
+        let database = match file {
+            Some(file) => {
+                let path = file
+                    .to_str()
+                    .context("the data directory's path must be UTF-8")?;
+                Database::new(path)
+                    .map_err(|error| anyhow::anyhow!("can't open {}: {error}", file.display()))?
+            }
+            None => Database::memory().map_err(|error| anyhow::anyhow!("{error}"))?,
+        };
+        let (stop, stopped) = watch::channel(false);
+        let (ready, address) = oneshot::channel();
+        let thread = std::thread::Builder::new()
+            .name("dynamodb".to_owned())
+            .spawn(move || serve(database, ready, stopped))?;
+        let address: SocketAddr = address.await.context("DynamoDB did not start")??;
+        let mut connector = HttpConnector::new();
+        connector.set_nodelay(true);
+        Ok(DynamoDb {
+            client: Client::builder(TokioExecutor::new()).build(connector),
+            address: format!("http://{address}/").parse()?,
+            stop,
+            thread: Mutex::new(Some(thread)),
+        })
+    }
+
+    pub(super) async fn call(&self, call: Call) -> Response {
+        let mut request = Request::new(Full::new(call.body));
+        *request.method_mut() = Method::POST;
+        *request.uri_mut() = self.address.clone();
+        for name in FORWARDED {
+            if let Some(value) = call.headers.get(&name) {
+                request.headers_mut().insert(name, value.clone());
+            }
+        }
+        match self.client.request(request).await {
+            Ok(response) => response.map(Body::new),
+            Err(error) => {
+                tracing::warn!(%error, operation = %call.operation, "DynamoDB did not answer");
+                let status = StatusCode::INTERNAL_SERVER_ERROR;
+                aws::failure(status, "InternalServerError", "DynamoDB did not answer")
+            }
+        }
+    }
+
+    /// Closes the database and waits until its file is whole.
+    pub(crate) async fn shut_down(&self) {
+        self.stop.send_replace(true);
+        let thread = self
+            .thread
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        let joined = tokio::task::spawn_blocking(|| thread.map(JoinHandle::join));
+        let _ = tokio::time::timeout(SHUTDOWN_TIMEOUT * 2, joined).await;
+    }
+}
+
+impl Drop for DynamoDb {
+    fn drop(&mut self) {
+        self.stop.send_replace(true);
+    }
+}
+
+type Ready = oneshot::Sender<std::io::Result<SocketAddr>>;
+
+fn serve(database: Database, ready: Ready, stopped: watch::Receiver<bool>) {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(THREADS)
+        .thread_name("dynamodb")
+        .enable_all()
+        .build();
+    let runtime = match runtime {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            let _ = ready.send(Err(error));
+            return;
+        }
+    };
+    runtime.block_on(async {
+        let bound = net::bind(0).and_then(|listener| Ok((listener.local_addr()?, listener)));
+        let (address, listener) = match bound {
+            Ok(bound) => bound,
+            Err(error) => {
+                let _ = ready.send(Err(error));
+                return;
+            }
+        };
+        let _ = ready.send(Ok(address));
+        tokio::task::spawn_blocking({
+            let (database, stopped) = (database.clone(), stopped.clone());
+            move || sweep(&database, stopped)
+        });
+        let mut until = stopped;
+        let shutdown = async move {
+            let _ = until.wait_for(|&stop| stop).await;
+        };
+        if let Err(error) =
+            dynoxide::server::serve_with_shutdown(listener, database, shutdown).await
+        {
+            tracing::error!(%error, "DynamoDB stopped");
+        }
+    });
+    runtime.shutdown_timeout(SHUTDOWN_TIMEOUT);
+}
+
+/// Removes expired items now and then.
+fn sweep(database: &Database, mut stopped: watch::Receiver<bool>) {
+    let runtime = tokio::runtime::Handle::current();
+    loop {
+        let pause = tokio::time::timeout(EXPIRY_SWEEP, stopped.wait_for(|&stop| stop));
+        if runtime.block_on(pause).is_ok() {
+            return;
+        }
+        if let Err(error) = database.sweep_ttl() {
+            tracing::warn!(%error, "expired items were not removed");
+        }
+    }
+}

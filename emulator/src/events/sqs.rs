@@ -1,0 +1,165 @@
+//! The SQS event source mapping: batches of messages become invocations.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_sdk_sqs::Client;
+use aws_sdk_sqs::types::DeleteMessageBatchRequestEntry;
+use futures_util::future::join_all;
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+
+use super::batch::{Batch, Gatherer, Item};
+use super::report::{self, Verdict};
+use crate::lambda::Function;
+use crate::template::QueueSource;
+
+/// Batches side by side where the template sets no MaximumConcurrency; Lambda starts with five pollers.
+const DEFAULT_CONCURRENCY: usize = 5;
+/// Most messages that one call deletes.
+const MAX_DELETED: usize = 10;
+/// A failed invocation keeps its place in MaximumConcurrency for a while, so that a broken function isn't called
+/// as fast as it fails.
+const MIN_FAILURE_PAUSE: Duration = Duration::from_millis(200);
+const MAX_FAILURE_PAUSE: Duration = Duration::from_secs(10);
+
+/// Runs a mapping until the future is dropped.
+pub(crate) async fn run(source: QueueSource, function: Arc<Function>, sqs: Client, region: String) {
+    let concurrency = source.max_concurrency.unwrap_or(DEFAULT_CONCURRENCY);
+    let places = Arc::new(Semaphore::new(concurrency));
+    let failures = Arc::new(Failures::default());
+    let mapping = Arc::new(Mapping {
+        source: source.clone(),
+        function,
+        sqs: sqs.clone(),
+        failures,
+    });
+    let mut gatherer = Gatherer::new(sqs, source, region);
+    let mut invocations = JoinSet::new();
+    loop {
+        // Without a place, messages stay in the queue.
+        let Ok(place) = places.clone().acquire_owned().await else {
+            return;
+        };
+        let batch = gatherer.next_batch().await;
+        let mapping = mapping.clone();
+        invocations.spawn(async move {
+            mapping.process(batch).await;
+            drop(place);
+        });
+        while invocations.try_join_next().is_some() {}
+    }
+}
+
+#[derive(Debug)]
+struct Mapping {
+    source: QueueSource,
+    function: Arc<Function>,
+    sqs: Client,
+    failures: Arc<Failures>,
+}
+
+/// Failed invocations in a row.
+#[derive(Debug, Default)]
+struct Failures(std::sync::atomic::AtomicU32);
+
+impl Failures {
+    fn reset(&self) {
+        self.0.store(0, std::sync::atomic::Ordering::Relaxed);
+    }
+
+    fn next_pause(&self) -> Duration {
+        let before = self.0.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        (MIN_FAILURE_PAUSE * 2_u32.pow(before.min(10))).min(MAX_FAILURE_PAUSE)
+    }
+}
+
+impl Mapping {
+    /// Invokes the function and deletes what is done. The rest comes back after its visibility timeout.
+    async fn process(&self, batch: Batch) {
+        let size = batch.items.len();
+        let redelivered = batch
+            .items
+            .iter()
+            .filter(|item| item.record.receive_count() > 1)
+            .count();
+        tracing::debug!(function = %self.source.function, size, redelivered, "batch");
+        match self.function.invoke(batch.event().into(), None).await {
+            Ok(answer) => {
+                self.failures.reset();
+                self.delete(self.done(&answer, &batch)).await;
+            }
+            Err(error) => {
+                tracing::warn!(function = %self.source.function, size, "a batch failed: {error}");
+                tokio::time::sleep(self.failures.next_pause()).await;
+            }
+        }
+    }
+
+    fn done<'b>(&self, answer: &[u8], batch: &'b Batch) -> Vec<&'b Item> {
+        let items = batch.items.iter();
+        if !self.source.report_item_failures {
+            return items.collect();
+        }
+        let ids: HashSet<&str> = items
+            .clone()
+            .map(|item| item.record.message_id.as_str())
+            .collect();
+        match report::read(answer, &ids) {
+            Verdict::AllDone => items.collect(),
+            Verdict::Failed(failed) => items
+                .filter(|item| !failed.contains(&item.record.message_id))
+                .collect(),
+            Verdict::Invalid(reason) => {
+                tracing::warn!(
+                    function = %self.source.function,
+                    "all messages of a batch count as failed, because its answer is {reason}"
+                );
+                Vec::new()
+            }
+        }
+    }
+
+    async fn delete(&self, items: Vec<&Item>) {
+        join_all(
+            items
+                .chunks(MAX_DELETED)
+                .map(|chunk| self.delete_chunk(chunk)),
+        )
+        .await;
+    }
+
+    /// A message that can't be deleted comes back, which functions must expect anyway.
+    async fn delete_chunk(&self, items: &[&Item]) {
+        let entries = items
+            .iter()
+            .enumerate()
+            .map(|(index, item)| {
+                DeleteMessageBatchRequestEntry::builder()
+                    .id(index.to_string())
+                    .receipt_handle(&item.record.receipt_handle)
+                    .build()
+            })
+            .collect::<Result<Vec<_>, _>>();
+        let Ok(entries) = entries else { return };
+        let result = self
+            .sqs
+            .delete_message_batch()
+            .queue_url(&self.source.queue_url)
+            .set_entries(Some(entries))
+            .send()
+            .await;
+        match result {
+            Ok(output) => {
+                for failure in output.failed() {
+                    tracing::warn!(queue = %self.source.queue_url, code = failure.code(), "a message was not deleted");
+                }
+            }
+            Err(error) => {
+                let error = aws_sdk_sqs::error::DisplayErrorContext(&error);
+                tracing::warn!(queue = %self.source.queue_url, "messages were not deleted: {error}");
+            }
+        }
+    }
+}

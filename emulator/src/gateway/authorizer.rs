@@ -1,0 +1,321 @@
+//! JWT authorizers.
+//!
+//! Source: API Gateway's developer guide, "Control access to HTTP APIs with JWT authorizers". Only RS256 keys
+//! of the emulator's own issuer are known here.
+
+use std::collections::BTreeMap;
+
+use axum::http::{HeaderMap, Uri};
+use jiff::Timestamp;
+use jsonwebtoken::{Algorithm, DecodingKey, Validation};
+use serde_json::{Map, Value};
+
+use crate::issuer::Issuer;
+use crate::template::{Authorizer, RouteAuth, TokenSource};
+
+/// Why a request is turned away.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Refusal {
+    /// No token, or not a good one: 401.
+    Unauthorized,
+    /// A good token without a scope that the route asks for: 403.
+    Forbidden,
+}
+
+/// What the function gets to know of the token.
+#[derive(Debug)]
+pub(super) struct Claims {
+    /// As API Gateway hands them on: every value is text.
+    pub(super) claims: BTreeMap<String, String>,
+    /// The scopes that the route asks for; none where it asks for none.
+    pub(super) scopes: Option<Vec<String>>,
+}
+
+pub(super) struct Authorizers {
+    by_name: BTreeMap<String, Authorizer>,
+    key_id: String,
+    key: DecodingKey,
+}
+
+impl std::fmt::Debug for Authorizers {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Authorizers")
+            .field("by_name", &self.by_name)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Authorizers {
+    pub(super) fn new(by_name: &BTreeMap<String, Authorizer>, issuer: &Issuer) -> Self {
+        Authorizers {
+            by_name: by_name.clone(),
+            key_id: issuer.key_id().to_owned(),
+            key: issuer.verifying_key().clone(),
+        }
+    }
+
+    pub(super) fn check(
+        &self,
+        auth: &RouteAuth,
+        headers: &HeaderMap,
+        uri: &Uri,
+    ) -> Result<Claims, Refusal> {
+        let authorizer = self
+            .by_name
+            .get(&auth.authorizer)
+            .ok_or(Refusal::Unauthorized)?;
+        let token = token(&authorizer.source, headers, uri).ok_or(Refusal::Unauthorized)?;
+        let claims = self
+            .verify(&token, authorizer)
+            .ok_or(Refusal::Unauthorized)?;
+        if !auth.scopes.is_empty() && !has_any_scope(&claims, &auth.scopes) {
+            return Err(Refusal::Forbidden);
+        }
+        let scopes = (!auth.scopes.is_empty()).then(|| auth.scopes.clone());
+        Ok(Claims {
+            claims: as_text(&claims),
+            scopes,
+        })
+    }
+
+    /// The claims of a token that is signed by the issuer, meant for this audience, and valid now.
+    fn verify(&self, token: &str, authorizer: &Authorizer) -> Option<Map<String, Value>> {
+        let header = jsonwebtoken::decode_header(token).ok()?;
+        if header.kid.as_deref() != Some(self.key_id.as_str()) {
+            return None;
+        }
+        // The algorithm is ours to choose, never the token's: `none` and HS256 get nowhere.
+        let mut validation = Validation::new(Algorithm::RS256);
+        validation.set_issuer(&[&authorizer.issuer]);
+        validation.set_required_spec_claims(&["exp", "iss"]);
+        validation.validate_nbf = true;
+        validation.leeway = 0;
+        // The audience may be in either of two claims; see below.
+        validation.validate_aud = false;
+        let claims = jsonwebtoken::decode::<Map<String, Value>>(token, &self.key, &validation)
+            .ok()?
+            .claims;
+        let issued_in_future = claims
+            .get("iat")
+            .and_then(Value::as_i64)
+            .is_some_and(|issued| issued > Timestamp::now().as_second());
+        (is_for(&claims, &authorizer.audience) && !issued_in_future).then_some(claims)
+    }
+}
+
+fn token(source: &TokenSource, headers: &HeaderMap, uri: &Uri) -> Option<String> {
+    let value = match source {
+        TokenSource::Header(name) => headers.get(name)?.to_str().ok()?.to_owned(),
+        TokenSource::QueryString(name) => form_urlencoded::parse(uri.query()?.as_bytes())
+            .find(|(key, _)| key == name)
+            .map(|(_, value)| value.into_owned())?,
+    };
+    let bare = match value.split_once(' ') {
+        Some((scheme, rest)) if scheme.eq_ignore_ascii_case("bearer") => rest.trim(),
+        Some(_) => return None,
+        None => value.as_str(),
+    };
+    Some(bare.to_owned())
+}
+
+/// `aud` or, only where there is no `aud`, `client_id` must be one of the authorizer's audiences.
+fn is_for(claims: &Map<String, Value>, audience: &[String]) -> bool {
+    let ours = |value: &Value| {
+        value
+            .as_str()
+            .is_some_and(|text| audience.iter().any(|a| a == text))
+    };
+    match claims.get("aud").or(claims.get("client_id")) {
+        Some(Value::Array(several)) => several.iter().any(ours),
+        Some(one) => ours(one),
+        None => false,
+    }
+}
+
+fn has_any_scope(claims: &Map<String, Value>, wanted: &[String]) -> bool {
+    let granted = ["scope", "scp"]
+        .into_iter()
+        .filter_map(|name| claims.get(name));
+    let granted: Vec<&str> = granted
+        .flat_map(|value| match value {
+            Value::String(text) => text.split(' ').collect(),
+            Value::Array(items) => items.iter().filter_map(Value::as_str).collect(),
+            _ => Vec::new(),
+        })
+        .collect();
+    wanted.iter().any(|scope| granted.contains(&scope.as_str()))
+}
+
+/// API Gateway hands claims on as text: a list is `[one two]`.
+fn as_text(claims: &Map<String, Value>) -> BTreeMap<String, String> {
+    claims
+        .iter()
+        .map(|(name, value)| (name.clone(), claim_text(value)))
+        .collect()
+}
+
+fn claim_text(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Array(items) => {
+            let items: Vec<String> = items.iter().map(claim_text).collect();
+            format!("[{}]", items.join(" "))
+        }
+        other => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::header::AUTHORIZATION;
+    use base64::Engine as _;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+    use jsonwebtoken::{EncodingKey, Header};
+    use serde_json::json;
+
+    use super::*;
+    use crate::issuer::Grant;
+
+    fn authorizer() -> Authorizer {
+        Authorizer {
+            issuer: "https://cognito-idp.us-east-1.amazonaws.com/us-east-1_UserPool".to_owned(),
+            audience: vec!["UserPoolClient".to_owned()],
+            source: TokenSource::Header("authorization".to_owned()),
+        }
+    }
+
+    fn grant(json: Value) -> Grant {
+        serde_json::from_value(json).expect("a grant")
+    }
+
+    fn check(
+        authorizers: &Authorizers,
+        header: Option<&str>,
+        scopes: &[&str],
+    ) -> Result<Claims, Refusal> {
+        let auth = RouteAuth {
+            authorizer: "Users".to_owned(),
+            scopes: scopes.iter().map(|&scope| scope.to_owned()).collect(),
+        };
+        let mut headers = HeaderMap::new();
+        if let Some(value) = header {
+            headers.insert(AUTHORIZATION, value.parse().expect("header"));
+        }
+        authorizers.check(&auth, &headers, &Uri::from_static("/"))
+    }
+
+    #[test]
+    fn only_good_tokens_pass() {
+        let (issuer, stranger) = (
+            Issuer::generate().expect("a key"),
+            Issuer::generate().expect("a key"),
+        );
+        let ours = authorizer();
+        let by_name = BTreeMap::from([("Users".to_owned(), ours.clone())]);
+        let authorizers = Authorizers::new(&by_name, &issuer);
+        let token = |issuer: &Issuer, grant: Grant, authorizer: &Authorizer| {
+            issuer.access_token(&grant, authorizer).expect("a token")
+        };
+        let alice = || grant(json!({ "sub": "alice" }));
+        let good = token(&issuer, alice(), &ours);
+
+        let mut elsewhere = ours.clone();
+        elsewhere.issuer.push('2');
+        let unsigned = {
+            let body = good.split('.').nth(1).expect("a body");
+            let header = json!({ "alg": "none", "kid": issuer.key_id() }).to_string();
+            format!("{}.{body}.", URL_SAFE_NO_PAD.encode(header))
+        };
+        // The classic trick: sign with the public key as if it were a shared secret.
+        let confused = {
+            let mut header = Header::new(Algorithm::HS256);
+            header.kid = Some(issuer.key_id().to_owned());
+            let secret = issuer.key_set().to_string();
+            let claims = json!({ "sub": "alice", "iss": ours.issuer, "client_id": "UserPoolClient", "exp": 4_000_000_000_u64 });
+            let key = EncodingKey::from_secret(secret.as_bytes());
+            jsonwebtoken::encode(&header, &claims, &key).expect("a token")
+        };
+        let tampered = {
+            let mut parts: Vec<&str> = good.split('.').collect();
+            let claims = json!({ "sub": "bob", "iss": ours.issuer, "client_id": "UserPoolClient", "exp": 4_000_000_000_u64 });
+            let body = URL_SAFE_NO_PAD.encode(claims.to_string());
+            parts[1] = &body;
+            parts.join(".")
+        };
+        let bearer = |token: &str| Some(format!("Bearer {token}"));
+        let refused = [
+            ("no token", None),
+            ("an empty token", Some("Bearer ".to_owned())),
+            ("another scheme", Some(format!("Basic {good}"))),
+            ("not a token", bearer("abc")),
+            ("three dots", bearer("a.b.c")),
+            (
+                "expired",
+                bearer(&token(
+                    &issuer,
+                    grant(json!({ "sub": "alice", "ttl_seconds": -1 })),
+                    &ours,
+                )),
+            ),
+            (
+                "another audience",
+                bearer(&token(
+                    &issuer,
+                    grant(json!({ "sub": "alice", "audience": "other" })),
+                    &ours,
+                )),
+            ),
+            (
+                "another issuer",
+                bearer(&token(&issuer, alice(), &elsewhere)),
+            ),
+            ("another key", bearer(&token(&stranger, alice(), &ours))),
+            ("alg none", bearer(&unsigned)),
+            ("alg HS256", bearer(&confused)),
+            ("a changed body", bearer(&tampered)),
+        ];
+        for (name, header) in refused {
+            let result = check(&authorizers, header.as_deref(), &[]);
+            assert_eq!(result.err(), Some(Refusal::Unauthorized), "{name}");
+        }
+        for header in [
+            format!("Bearer {good}"),
+            format!("bearer {good}"),
+            good.clone(),
+        ] {
+            let claims = check(&authorizers, Some(&header), &[]).expect("a good token");
+            assert_eq!(claims.claims["sub"], "alice");
+            assert_eq!(claims.scopes, None);
+        }
+    }
+
+    #[test]
+    fn a_scope_is_asked_for() {
+        let issuer = Issuer::generate().expect("a key");
+        let by_name = BTreeMap::from([("Users".to_owned(), authorizer())]);
+        let authorizers = Authorizers::new(&by_name, &issuer);
+        let token = issuer
+            .access_token(
+                &grant(json!({ "sub": "a", "scope": "shop/read shop/buy" })),
+                &authorizer(),
+            )
+            .expect("a token");
+        let header = format!("Bearer {token}");
+        let allowed = check(&authorizers, Some(&header), &["shop/admin", "shop/buy"]);
+        assert_eq!(allowed.expect("allowed").scopes.expect("scopes").len(), 2);
+        let refused = check(&authorizers, Some(&header), &["shop/admin"]);
+        assert_eq!(refused.err(), Some(Refusal::Forbidden));
+    }
+
+    #[test]
+    fn claims_become_text() {
+        for (claim, text) in [
+            (json!("x"), "x"),
+            (json!(["merchants", "admins"]), "[merchants admins]"),
+            (json!(1_583_798_639), "1583798639"),
+            (json!(true), "true"),
+        ] {
+            assert_eq!(claim_text(&claim), text);
+        }
+    }
+}

@@ -1,0 +1,371 @@
+//! The HTTP API over real HTTP with real function processes.
+
+mod support;
+
+use serde_json::{Value, json};
+use support::start;
+
+const TEMPLATE: &str = "
+Transform: AWS::Serverless-2016-10-31
+Resources:
+  Api:
+    Type: AWS::Serverless::HttpApi
+    Properties:
+      Auth:
+        DefaultAuthorizer: Users
+        Authorizers:
+          Users:
+            IdentitySource: $request.header.Authorization
+            JwtConfiguration:
+              issuer: !Sub https://cognito-idp.${AWS::Region}.amazonaws.com/${UserPool}
+              audience: [!Ref UserPoolClient]
+      CorsConfiguration:
+        AllowOrigins: [https://shop.example]
+        AllowMethods: [GET, POST]
+        AllowHeaders: [authorization]
+        MaxAge: 600
+  UserPool:
+    Type: AWS::Cognito::UserPool
+  UserPoolClient:
+    Type: AWS::Cognito::UserPoolClient
+    Properties:
+      UserPoolId: !Ref UserPool
+  Echo:
+    Type: AWS::Serverless::Function
+    Metadata: {BuildMethod: rust-cargolambda, BuildProperties: {Binary: fixture}}
+    Properties:
+      CodeUri: .
+      Handler: bootstrap
+      Runtime: provided.al2023
+      Events:
+        Public:
+          Type: HttpApi
+          Properties: {ApiId: !Ref Api, Path: '/echo/{name}', Method: ANY, Auth: {Authorizer: NONE}}
+        Private:
+          Type: HttpApi
+          Properties: {ApiId: !Ref Api, Path: /private, Method: GET}
+        Scoped:
+          Type: HttpApi
+          Properties: {ApiId: !Ref Api, Path: /scoped, Method: GET, Auth: {AuthorizationScopes: [shop/admin]}}
+";
+
+#[tokio::test]
+async fn a_request_becomes_the_documented_event() {
+    let cloud = start(TEMPLATE).await;
+    let token = cloud
+        .token(json!({ "sub": "alice", "groups": ["merchants", "admins"] }))
+        .await;
+    let url = cloud.api("/echo/a%20b?parameter1=value1&parameter1=value2&parameter2=va%20lue");
+    let response = cloud
+        .http
+        .post(url)
+        .header("Header1", "value1")
+        .header("Header2", "value1")
+        .header("Header2", "value2")
+        .header("Cookie", "cookie1=a; cookie2=b")
+        .header("User-Agent", "agent")
+        .header("Authorization", format!("Bearer {token}"))
+        .header("Content-Type", "application/json")
+        .body("{\"hello\":1}")
+        .send()
+        .await
+        .expect("an answer");
+    assert_eq!(response.status(), 200);
+    assert_eq!(response.headers()["x-fixture"], "yes");
+    assert_eq!(response.headers().get_all("set-cookie").iter().count(), 2);
+    assert!(response.headers().contains_key("apigw-requestid"));
+    let mut event: Value = response.json().await.expect("the event");
+
+    // What differs from run to run is checked by its form, then set aside.
+    let context = &mut event["requestContext"];
+    let millis = context["timeEpoch"].take().as_i64().expect("timeEpoch");
+    assert!(
+        (1_700_000_000_000..5_000_000_000_000).contains(&millis),
+        "{millis}"
+    );
+    let time = context["time"].take();
+    let time = time.as_str().expect("time");
+    assert_eq!((time.len(), &time[20..]), (26, " +0000"), "{time}");
+    assert!(
+        !context["requestId"]
+            .take()
+            .as_str()
+            .expect("requestId")
+            .is_empty()
+    );
+    let headers = &mut event["headers"];
+    let trace = headers["x-amzn-trace-id"].take();
+    assert!(
+        trace
+            .as_str()
+            .is_some_and(|trace| trace.starts_with("Root=1-")),
+        "{trace}"
+    );
+    let authority = cloud
+        .running
+        .api_url()
+        .strip_prefix("http://")
+        .expect("a URL")
+        .to_owned();
+    let port = authority.rsplit(':').next().expect("a port").to_owned();
+
+    assert_eq!(
+        event,
+        json!({
+            "version": "2.0",
+            "routeKey": "ANY /echo/{name}",
+            "rawPath": "/echo/a%20b",
+            "rawQueryString": "parameter1=value1&parameter1=value2&parameter2=va%20lue",
+            "cookies": ["cookie1=a", "cookie2=b"],
+            "headers": {
+                "accept": "*/*",
+                "authorization": format!("Bearer {token}"),
+                "content-length": "11",
+                "content-type": "application/json",
+                "header1": "value1",
+                "header2": "value1,value2",
+                "host": authority,
+                "user-agent": "agent",
+                "x-amzn-trace-id": null,
+                "x-forwarded-for": "127.0.0.1",
+                "x-forwarded-port": port,
+                "x-forwarded-proto": "http",
+            },
+            "queryStringParameters": { "parameter1": "value1,value2", "parameter2": "va lue" },
+            "requestContext": {
+                "accountId": "000000000000",
+                "apiId": "api",
+                "domainName": "127.0.0.1",
+                "domainPrefix": "127",
+                "http": {
+                    "method": "POST",
+                    "path": "/echo/a%20b",
+                    "protocol": "HTTP/1.1",
+                    "sourceIp": "127.0.0.1",
+                    "userAgent": "agent",
+                },
+                "requestId": null,
+                "routeKey": "ANY /echo/{name}",
+                "stage": "$default",
+                "time": null,
+                "timeEpoch": null,
+            },
+            "pathParameters": { "name": "a b" },
+            "body": "{\"hello\":1}",
+            "isBase64Encoded": false,
+        })
+    );
+    // The functions' own library understands it.
+    event["requestContext"]["timeEpoch"] = json!(millis);
+    event["headers"]["x-amzn-trace-id"] = trace;
+    serde_json::from_value::<aws_lambda_events::apigw::ApiGatewayV2httpRequest>(event)
+        .expect("an HTTP API event");
+    cloud.running.shut_down().await;
+}
+
+#[tokio::test]
+async fn claims_reach_the_function_as_text() {
+    let cloud = start(TEMPLATE).await;
+    let grant = json!({ "sub": "alice", "groups": ["merchants", "admins"] });
+    let token = cloud.token(grant).await;
+    let response = cloud
+        .get("/private")
+        .bearer_auth(&token)
+        .send()
+        .await
+        .expect("an answer");
+    let event: Value = response.json().await.expect("the event");
+    let jwt = &event["requestContext"]["authorizer"]["jwt"];
+    assert_eq!(jwt["scopes"], Value::Null);
+    assert_eq!(jwt["claims"]["sub"], "alice");
+    assert_eq!(jwt["claims"]["cognito:groups"], "[merchants admins]");
+    assert_eq!(jwt["claims"]["client_id"], "UserPoolClient");
+    let issuer = "https://cognito-idp.us-east-1.amazonaws.com/us-east-1_UserPool";
+    assert_eq!(jwt["claims"]["iss"], issuer);
+    assert!(
+        jwt["claims"]["exp"]
+            .as_str()
+            .is_some_and(|exp| exp.parse::<i64>().is_ok()),
+        "{jwt}"
+    );
+    cloud.running.shut_down().await;
+}
+
+#[tokio::test]
+async fn bodies_that_are_not_text_are_base64() {
+    let cloud = start(TEMPLATE).await;
+    for (content_type, body, expected, is_base64) in [
+        (Some("application/json"), &b"{}"[..], "{}", false),
+        (
+            Some("application/problem+json; charset=utf-8"),
+            b"{}",
+            "{}",
+            false,
+        ),
+        (Some("text/plain"), b"caf\xc3\xa9", "caf\u{e9}", false),
+        (Some("application/json"), b"\xff\xfe", "//4=", true),
+        (
+            Some("application/x-www-form-urlencoded"),
+            b"a=1",
+            "YT0x",
+            true,
+        ),
+        (Some("application/octet-stream"), b"hi", "aGk=", true),
+        (None, b"hi", "hi", false),
+    ] {
+        let mut request = cloud.http.post(cloud.api("/echo/x")).body(body.to_vec());
+        if let Some(content_type) = content_type {
+            request = request.header("content-type", content_type);
+        }
+        let event: Value = request
+            .send()
+            .await
+            .expect("an answer")
+            .json()
+            .await
+            .expect("the event");
+        assert_eq!(event["body"], expected, "{content_type:?}");
+        assert_eq!(event["isBase64Encoded"], is_base64, "{content_type:?}");
+    }
+    let event: Value = cloud
+        .get("/echo/x")
+        .send()
+        .await
+        .expect("an answer")
+        .json()
+        .await
+        .expect("the event");
+    assert_eq!(event.get("body"), None, "no body, no field");
+    cloud.running.shut_down().await;
+}
+
+#[tokio::test]
+async fn the_gateway_turns_away_what_no_function_should_see() {
+    let cloud = start(TEMPLATE).await;
+    let expired = cloud
+        .token(json!({ "sub": "alice", "ttl_seconds": -5 }))
+        .await;
+    let elsewhere = cloud
+        .token(json!({ "sub": "alice", "audience": "another" }))
+        .await;
+    let good = cloud.token(json!({ "sub": "alice" })).await;
+    let admin = cloud
+        .token(json!({ "sub": "alice", "scope": "shop/admin" }))
+        .await;
+    for (path, token, status, message) in [
+        ("/private", None, 401, Some("Unauthorized")),
+        ("/private", Some("nonsense"), 401, Some("Unauthorized")),
+        (
+            "/private",
+            Some(expired.as_str()),
+            401,
+            Some("Unauthorized"),
+        ),
+        (
+            "/private",
+            Some(elsewhere.as_str()),
+            401,
+            Some("Unauthorized"),
+        ),
+        ("/private", Some(good.as_str()), 200, None),
+        ("/scoped", Some(good.as_str()), 403, Some("Forbidden")),
+        ("/scoped", Some(admin.as_str()), 200, None),
+        ("/nowhere", Some(good.as_str()), 404, Some("Not Found")),
+        ("/echo", None, 404, Some("Not Found")),
+    ] {
+        let mut request = cloud.get(path);
+        if let Some(token) = token {
+            request = request.bearer_auth(token);
+        }
+        let response = request.send().await.expect("an answer");
+        assert_eq!(response.status(), status, "{path} {token:?}");
+        if let Some(message) = message {
+            let body: Value = response.json().await.expect("JSON");
+            assert_eq!(body, json!({ "message": message }), "{path}");
+        }
+    }
+    let huge = vec![b'x'; 10 * 1024 * 1024 + 1];
+    let response = cloud
+        .http
+        .post(cloud.api("/echo/x"))
+        .body(huge)
+        .send()
+        .await
+        .expect("an answer");
+    assert_eq!(response.status(), 413);
+    cloud.running.shut_down().await;
+}
+
+#[tokio::test]
+async fn failures_of_a_function_are_the_gateways_500() {
+    let cloud = start(TEMPLATE).await;
+    for command in ["error", "exit", "large"] {
+        let response = cloud.ask("/echo/x", command).await;
+        assert_eq!(response.status(), 500, "{command}");
+        let body: Value = response.json().await.expect("JSON");
+        assert_eq!(
+            body,
+            json!({ "message": "Internal Server Error" }),
+            "{command}"
+        );
+        assert_eq!(
+            cloud
+                .get("/echo/x")
+                .send()
+                .await
+                .expect("an answer")
+                .status(),
+            200,
+            "{command}"
+        );
+    }
+    cloud.running.shut_down().await;
+}
+
+#[tokio::test]
+async fn browsers_at_allowed_origins_may_call() {
+    let cloud = start(TEMPLATE).await;
+    for (origin, allowed) in [
+        ("https://shop.example", true),
+        ("https://evil.example", false),
+    ] {
+        let preflight = cloud
+            .http
+            .request(reqwest::Method::OPTIONS, cloud.api("/private"))
+            .header("origin", origin)
+            .header("access-control-request-method", "GET")
+            .send()
+            .await
+            .expect("an answer");
+        assert_eq!(preflight.status(), 204);
+        let header = |name: &str| {
+            preflight
+                .headers()
+                .get(name)
+                .map(|value| value.to_str().expect("text"))
+        };
+        assert_eq!(
+            header("access-control-allow-origin"),
+            allowed.then_some(origin)
+        );
+        assert_eq!(
+            header("access-control-allow-methods"),
+            allowed.then_some("GET,POST")
+        );
+        // A browser must be able to read that it has no token.
+        let response = cloud
+            .get("/private")
+            .header("origin", origin)
+            .send()
+            .await
+            .expect("an answer");
+        assert_eq!(response.status(), 401);
+        assert_eq!(
+            response
+                .headers()
+                .contains_key("access-control-allow-origin"),
+            allowed
+        );
+    }
+    cloud.running.shut_down().await;
+}

@@ -1,0 +1,313 @@
+//! Queues as event sources: windows, batches, failures, dead letters.
+
+mod support;
+
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use support::{Cloud, eventually, start};
+
+/// A consumer of `Queue`, with these lines in its SQS event.
+fn template(event: &str) -> String {
+    let event: String = event
+        .lines()
+        .map(|line| format!("            {line}\n"))
+        .collect();
+    format!(
+        "
+Resources:
+  Queue:
+    Type: AWS::SQS::Queue
+    Properties:
+      VisibilityTimeout: 2
+      RedrivePolicy: {{deadLetterTargetArn: !GetAtt Dead.Arn, maxReceiveCount: 2}}
+  Dead:
+    Type: AWS::SQS::Queue
+  Consumer:
+    Type: AWS::Serverless::Function
+    Metadata: {{BuildProperties: {{Binary: fixture}}}}
+    Properties:
+      Runtime: provided.al2023
+      Timeout: 2
+      Events:
+        Messages:
+          Type: SQS
+          Properties:
+            Queue: !GetAtt Queue.Arn
+{event}"
+    )
+}
+
+const WINDOWED: &str = "BatchSize: 90
+MaximumBatchingWindowInSeconds: 1
+ScalingConfig: {MaximumConcurrency: 2}
+FunctionResponseTypes: [ReportBatchItemFailures]";
+
+async fn wait_until_empty(cloud: &Cloud, queue: &str) {
+    eventually("an empty queue", async || {
+        (cloud.depth(queue).await == (0, 0)).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_window_gathers_what_comes_within_it() {
+    let cloud = start(&template(WINDOWED)).await;
+    let begun = Instant::now();
+    cloud.send("Queue", &["first"]).await;
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    cloud.send("Queue", &["second", "third"]).await;
+    assert_eq!(cloud.wait_for_messages(3).await, [3]);
+    let waited = begun.elapsed();
+    assert!(
+        waited >= Duration::from_secs(1),
+        "the window was cut short: {waited:?}"
+    );
+    assert!(
+        waited < Duration::from_secs(3),
+        "the window was too long: {waited:?}"
+    );
+    wait_until_empty(&cloud, "Queue").await;
+    cloud.running.shut_down().await;
+}
+
+#[tokio::test]
+async fn a_full_batch_does_not_wait() {
+    let event = "BatchSize: 20\nMaximumBatchingWindowInSeconds: 60";
+    let cloud = start(&template(event)).await;
+    let bodies = vec!["x"; 40];
+    let begun = Instant::now();
+    cloud.send("Queue", &bodies).await;
+    assert_eq!(cloud.wait_for_messages(40).await, [20, 20]);
+    assert!(
+        begun.elapsed() < Duration::from_secs(5),
+        "{:?}",
+        begun.elapsed()
+    );
+    cloud.running.shut_down().await;
+}
+
+#[tokio::test]
+async fn a_burst_is_gathered_at_once() {
+    let cloud = start(&template(WINDOWED)).await;
+    let bodies: Vec<String> = (0..500).map(|number| number.to_string()).collect();
+    let bodies: Vec<&str> = bodies.iter().map(String::as_str).collect();
+    let begun = Instant::now();
+    cloud.send("Queue", &bodies).await;
+    let sizes = cloud.wait_for_messages(500).await;
+    assert_eq!(
+        sizes.iter().sum::<u64>(),
+        500,
+        "each message once: {sizes:?}"
+    );
+    assert!(sizes.len() <= 8, "{sizes:?}");
+    assert!(
+        begun.elapsed() < Duration::from_secs(4),
+        "{:?}",
+        begun.elapsed()
+    );
+    wait_until_empty(&cloud, "Queue").await;
+    cloud.running.shut_down().await;
+}
+
+#[tokio::test]
+async fn a_batch_stays_below_six_megabytes() {
+    let event = "BatchSize: 100\nMaximumBatchingWindowInSeconds: 2";
+    let cloud = start(&template(event)).await;
+    let body = "y".repeat(250 * 1024);
+    for _ in 0..30 {
+        cloud.send("Queue", &[body.as_str()]).await;
+    }
+    let sizes = cloud.wait_for_messages(30).await;
+    assert_eq!(sizes.iter().sum::<u64>(), 30, "{sizes:?}");
+    assert_eq!(sizes.iter().max(), Some(&24), "{sizes:?}");
+    cloud.running.shut_down().await;
+}
+
+#[tokio::test]
+async fn without_a_window_a_message_goes_at_once() {
+    let cloud = start(&template("BatchSize: 10")).await;
+    let begun = Instant::now();
+    cloud.send("Queue", &["now"]).await;
+    assert_eq!(cloud.wait_for_messages(1).await, [1]);
+    assert!(
+        begun.elapsed() < Duration::from_millis(900),
+        "{:?}",
+        begun.elapsed()
+    );
+    let batch = &cloud.batches().await[0];
+    let record = &batch["first"];
+    assert_eq!(record["body"], "now");
+    assert_eq!(record["eventSource"], "aws:sqs");
+    assert_eq!(
+        record["eventSourceARN"],
+        "arn:aws:sqs:us-east-1:000000000000:local-Queue"
+    );
+    let event = json!({ "Records": [record] });
+    serde_json::from_value::<aws_lambda_events::sqs::SqsEvent>(event).expect("an SQS event");
+    cloud.running.shut_down().await;
+}
+
+#[tokio::test]
+async fn message_attributes_reach_the_function() {
+    let cloud = start(&template("BatchSize: 1")).await;
+    let body = json!({
+        "QueueUrl": cloud.queue_url("Queue"),
+        "MessageBody": "traced",
+        "MessageAttributes": { "traceparent": { "DataType": "String", "StringValue": "00-abc" } },
+    });
+    cloud.sqs("SendMessage", body).await;
+    cloud.wait_for_messages(1).await;
+    let record = cloud.batches().await[0]["first"].clone();
+    let expected = json!({
+        "stringValue": "00-abc", "stringListValues": [], "binaryListValues": [], "dataType": "String"
+    });
+    assert_eq!(record["messageAttributes"]["traceparent"], expected);
+    cloud.running.shut_down().await;
+}
+
+#[tokio::test]
+async fn a_failed_message_comes_back_and_then_is_a_dead_letter() {
+    let cloud = start(&template(WINDOWED)).await;
+    cloud.send("Queue", &["good", "fail", "good"]).await;
+    // First all three, then, after the visibility timeout, the failed one alone.
+    assert_eq!(cloud.wait_for_messages(4).await, [3, 1]);
+    let retried = &cloud.batches().await[1]["first"];
+    assert_eq!(retried["body"], "fail");
+    assert_eq!(retried["attributes"]["ApproximateReceiveCount"], "2");
+    eventually("a dead letter", async || {
+        (cloud.depth("Dead").await.0 == 1).then_some(())
+    })
+    .await;
+    wait_until_empty(&cloud, "Queue").await;
+    let body = json!({ "QueueUrl": cloud.queue_url("Dead") });
+    let received = cloud.sqs("ReceiveMessage", body).await;
+    assert_eq!(received["Messages"][0]["Body"], "fail");
+    cloud.running.shut_down().await;
+}
+
+#[tokio::test]
+async fn a_batch_that_fails_comes_back_whole() {
+    for poison in ["throw", "exit", "nonsense"] {
+        let cloud = start(&template(WINDOWED)).await;
+        cloud.send("Queue", &["good", poison]).await;
+        let sizes = cloud.wait_for_messages(4).await;
+        assert_eq!(sizes.iter().sum::<u64>(), 4, "{poison}: {sizes:?}");
+        eventually("two dead letters", async || {
+            (cloud.depth("Dead").await.0 == 2).then_some(())
+        })
+        .await;
+        cloud.running.shut_down().await;
+    }
+}
+
+#[tokio::test]
+async fn without_reports_a_batch_is_done_when_the_function_returns() {
+    let cloud = start(&template("BatchSize: 10")).await;
+    cloud.send("Queue", &["fail"]).await;
+    cloud.wait_for_messages(1).await;
+    wait_until_empty(&cloud, "Queue").await;
+    assert_eq!(cloud.depth("Dead").await, (0, 0));
+    cloud.running.shut_down().await;
+}
+
+#[tokio::test]
+async fn beyond_the_concurrency_messages_stay_in_the_queue() {
+    let event = "BatchSize: 1\nScalingConfig: {MaximumConcurrency: 2}";
+    let cloud = start(&template(event)).await;
+    let bodies = ["slow"; 6];
+    cloud.send("Queue", &bodies).await;
+    let mut most = 0;
+    eventually("all messages", async || {
+        let (visible, invisible) = cloud.depth("Queue").await;
+        most = most.max(invisible);
+        (visible + invisible == 0).then_some(())
+    })
+    .await;
+    assert_eq!(most, 2);
+    assert_eq!(cloud.batch_sizes().await, [1; 6]);
+    cloud.running.shut_down().await;
+}
+
+#[tokio::test]
+async fn the_template_alone_decides() {
+    let small = start(&template("BatchSize: 2\nMaximumBatchingWindowInSeconds: 1")).await;
+    let large = start(&template("BatchSize: 6\nMaximumBatchingWindowInSeconds: 1")).await;
+    for (cloud, expected) in [(small, vec![2, 2, 2]), (large, vec![6])] {
+        cloud.send("Queue", &["x"; 6]).await;
+        assert_eq!(cloud.wait_for_messages(6).await, expected);
+        cloud.running.shut_down().await;
+    }
+}
+
+#[tokio::test]
+async fn what_is_in_a_data_directory_outlives_the_emulator() {
+    let source = "
+Resources:
+  Queue: {Type: AWS::SQS::Queue}
+  Table:
+    Type: AWS::DynamoDB::Table
+    Properties:
+      BillingMode: PAY_PER_REQUEST
+      AttributeDefinitions: [{AttributeName: id, AttributeType: S}]
+      KeySchema: [{AttributeName: id, KeyType: HASH}]
+";
+    let file = support::TemplateFile::new(source);
+    let folder = std::env::temp_dir().join(format!("emulator-test-{}", fastrand::u64(..)));
+    let options = emulator::Options {
+        data_dir: Some(folder.clone()),
+        ..file.options()
+    };
+
+    let first = support::start_with(options.clone()).await;
+    first.send("Queue", &["one", "two"]).await;
+    let item = json!({ "TableName": "local-Table", "Item": { "id": { "S": "kept" } } });
+    dynamodb(&first, "PutItem", item).await;
+    let second = emulator::prepare(options.clone()).expect_err("the directory is in use");
+    assert!(
+        second.to_string().contains("another emulator uses"),
+        "{second}"
+    );
+    first.running.shut_down().await;
+
+    let again = support::start_with(options).await;
+    let body = json!({ "QueueUrl": again.queue_url("Queue"), "MaxNumberOfMessages": 10 });
+    let received = again.sqs("ReceiveMessage", body).await;
+    let mut bodies: Vec<&str> = received["Messages"]
+        .as_array()
+        .expect("messages")
+        .iter()
+        .filter_map(|message| message["Body"].as_str())
+        .collect();
+    bodies.sort_unstable();
+    assert_eq!(bodies, ["one", "two"]);
+    let key = json!({ "TableName": "local-Table", "Key": { "id": { "S": "kept" } } });
+    assert_eq!(
+        dynamodb(&again, "GetItem", key).await["Item"]["id"]["S"],
+        "kept"
+    );
+    again.running.shut_down().await;
+    std::fs::remove_dir_all(folder).expect("removed");
+}
+
+async fn dynamodb(cloud: &Cloud, operation: &str, body: Value) -> Value {
+    let response = cloud
+        .http
+        .post(cloud.edge("/"))
+        .header("x-amz-target", format!("DynamoDB_20120810.{operation}"))
+        .header("content-type", "application/x-amz-json-1.0")
+        .header("x-amz-date", "20250101T000000Z")
+        .header(
+            "authorization",
+            "AWS4-HMAC-SHA256 Credential=test/20250101/us-east-1/dynamodb/aws4_request, \
+             SignedHeaders=host;x-amz-date, Signature=00",
+        )
+        .body(body.to_string())
+        .send()
+        .await
+        .expect("an answer");
+    let status = response.status();
+    let text = response.text().await.expect("text");
+    assert!(status.is_success(), "{operation}: {text}");
+    serde_json::from_str(&text).expect("JSON")
+}
