@@ -7,8 +7,12 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use support::{Cloud, eventually, start};
 
-/// A consumer of `Queue`, with these lines in its SQS event.
+/// A consumer of `Queue`, with these lines in its SQS event. Failed messages come back soon.
 fn template(event: &str) -> String {
+    patient_template(2, event)
+}
+
+fn patient_template(visibility_timeout: u32, event: &str) -> String {
     let event: String = event
         .lines()
         .map(|line| format!("            {line}\n"))
@@ -19,7 +23,7 @@ Resources:
   Queue:
     Type: AWS::SQS::Queue
     Properties:
-      VisibilityTimeout: 2
+      VisibilityTimeout: {visibility_timeout}
       RedrivePolicy: {{deadLetterTargetArn: !GetAtt Dead.Arn, maxReceiveCount: 2}}
   Dead:
     Type: AWS::SQS::Queue
@@ -74,7 +78,7 @@ async fn a_window_gathers_what_comes_within_it() {
 #[tokio::test]
 async fn a_full_batch_does_not_wait() {
     let event = "BatchSize: 20\nMaximumBatchingWindowInSeconds: 60";
-    let cloud = start(&template(event)).await;
+    let cloud = start(&patient_template(60, event)).await;
     let bodies = vec!["x"; 40];
     let begun = Instant::now();
     cloud.send("Queue", &bodies).await;
@@ -112,8 +116,8 @@ async fn a_burst_is_gathered_at_once() {
 
 #[tokio::test]
 async fn a_batch_stays_below_six_megabytes() {
-    let event = "BatchSize: 100\nMaximumBatchingWindowInSeconds: 2";
-    let cloud = start(&template(event)).await;
+    let event = "BatchSize: 100\nMaximumBatchingWindowInSeconds: 3";
+    let cloud = start(&patient_template(60, event)).await;
     let body = "y".repeat(250 * 1024);
     for _ in 0..30 {
         cloud.send("Queue", &[body.as_str()]).await;

@@ -24,6 +24,9 @@ use super::runtime_api::{self, Answer, Call};
 
 /// Time that Lambda gives a function to start. Source: Lambda's developer guide, "Init phase".
 const INIT_TIMEOUT: Duration = Duration::from_secs(10);
+/// A result waits this long for its process to ask for more, which takes microseconds unless the function tidies up.
+/// So a caller's next request finds a warm process instead of starting another.
+const READY_GRACE: Duration = Duration::from_millis(5);
 /// A process makes one call at a time; a few more leave room for a confused one.
 const CALLS_IN_FLIGHT: usize = 8;
 
@@ -61,6 +64,26 @@ struct Process {
     stopping: watch::Receiver<bool>,
     /// Runtime API and log readers, which end with the process.
     helpers: JoinSet<()>,
+}
+
+/// An invocation that is over, with the process ready for the next.
+struct Finished {
+    next: NextAnswer,
+    place: OwnedSemaphorePermit,
+    /// What is still to be answered.
+    answer: Option<Reply>,
+}
+
+type Reply = (
+    oneshot::Sender<Result<Bytes, InvokeError>>,
+    Result<Bytes, InvokeError>,
+);
+
+fn send(answer: Option<Reply>) {
+    if let Some((reply, result)) = answer {
+        // A caller that has gone needs no answer.
+        let _ = reply.send(result);
+    }
 }
 
 /// Why a process is no longer of use.
@@ -118,14 +141,13 @@ impl Process {
         };
         let mut job = first;
         loop {
-            let Some((ready, place)) = self.invoke(job, next).await else {
+            let Some(finished) = self.invoke(job, next).await else {
                 return;
             };
-            next = ready;
-            let Some(more) = self.wait_for_work(&mut next, place).await else {
+            let Some(work) = self.wait_for_work(finished).await else {
                 return;
             };
-            job = more;
+            (job, next) = work;
         }
     }
 
@@ -152,31 +174,39 @@ impl Process {
         }
     }
 
-    /// Hands the job over, sends its result, and waits until the process asks for more. Gives the way to hand
-    /// over the next job and the place that this one held; nothing if the process ended.
-    async fn invoke(
-        &mut self,
-        job: Job,
-        next: NextAnswer,
-    ) -> Option<(NextAnswer, OwnedSemaphorePermit)> {
+    /// Hands the job over and waits for its result and for the process to ask for more. Nothing is returned if the
+    /// process ended; the job is answered in any case.
+    async fn invoke(&mut self, job: Job, next: NextAnswer) -> Option<Finished> {
         let timeout = self.function.spec().timeout;
         let deadline = Instant::now() + timeout;
         let invocation = invocation(&job, &self.function.arn(), timeout);
         // If the process is gone, its end is seen below.
         let _ = next.send(invocation);
-        match self.result(&job.request_id, deadline).await {
-            Ok(result) => {
-                let _ = job.reply.send(result);
-            }
+        let result = match self.result(&job.request_id, deadline).await {
+            Ok(result) => result,
             Err(end) => {
                 self.fail(job, end);
                 return None;
             }
-        }
-        // A process that still tidies up after its answer is busy, so the job's place is kept.
-        match self.ready(deadline, false).await {
-            Ok(next) => Some((next, job.place)),
+        };
+        let Job { reply, place, .. } = job;
+        let mut answer = Some((reply, result));
+        let grace = Instant::now() + READY_GRACE;
+        let ready = match tokio::time::timeout_at(grace, self.ready(deadline, false)).await {
+            Ok(ready) => ready,
+            Err(_elapsed) => {
+                send(answer.take());
+                self.ready(deadline, false).await
+            }
+        };
+        match ready {
+            Ok(next) => Some(Finished {
+                next,
+                place,
+                answer,
+            }),
             Err(end) => {
+                send(answer);
                 self.tell_end(&end);
                 None
             }
@@ -235,20 +265,22 @@ impl Process {
     }
 
     /// Idles until the pool sends a job.
-    async fn wait_for_work(
-        &mut self,
-        next: &mut NextAnswer,
-        place: OwnedSemaphorePermit,
-    ) -> Option<Job> {
+    async fn wait_for_work(&mut self, finished: Finished) -> Option<(Job, NextAnswer)> {
+        let Finished {
+            mut next,
+            place,
+            answer,
+        } = finished;
         self.function.is_idle(self.number, &self.inbox);
-        // Only now: who gets the place must find this process idle, or there would be one too many.
+        // Only now: who gets the place, or calls again, must find this process idle and not start another.
         drop(place);
+        send(answer);
         let end = loop {
             tokio::select! {
                 biased;
-                job = self.jobs.recv() => return job,
+                job = self.jobs.recv() => return job.map(|job| (job, next)),
                 call = self.calls.recv() => match call {
-                    Some(Call::Next(again)) => *next = again,
+                    Some(Call::Next(again)) => next = again,
                     Some(Call::Response { answer, .. } | Call::Error { answer, .. }) => refuse(answer),
                     Some(Call::InitError { body, answer }) => {
                         let _ = answer.send(StatusCode::ACCEPTED);
