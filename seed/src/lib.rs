@@ -2,8 +2,6 @@
 
 mod catalogue;
 mod load;
-mod tables;
 
 pub use catalogue::{Catalogue, Offer};
 pub use load::{Loaded, load};
-pub use tables::{Tables, find_tables};

@@ -25,6 +25,12 @@ pub const MAX_NAME_CHARS: usize = 200;
 /// Characters in a product's description.
 pub const MAX_DESCRIPTION_CHARS: usize = 2_000;
 
+/// Characters in the name of a carrier.
+pub const MAX_CARRIER_CHARS: usize = 100;
+
+/// Characters in a carrier's tracking number.
+pub const MAX_TRACKING_NUMBER_CHARS: usize = 100;
+
 /// Characters in a user's or a merchant's id (the `sub` of a token).
 pub const MAX_USER_ID_CHARS: usize = 128;
 

@@ -1,4 +1,4 @@
-//! A decided checkout and its life.
+//! A decided checkout and how far it has come.
 
 use std::fmt;
 use std::str::FromStr;
@@ -9,7 +9,9 @@ use serde::{Deserialize, Serialize};
 use crate::checkout::{Checkout, OrderLines};
 use crate::id::{OrderId, OrderKey, ProductId, UserId};
 use crate::money::Money;
+use crate::payment::{Payment, Refund};
 use crate::quantity::{Quantity, Units};
+use crate::shipment::Shipment;
 
 /// A checkout that was decided, once and for good.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,15 +24,51 @@ pub struct Order {
     pub state: OrderState,
 }
 
-/// How far an order has come, with what belongs to that state.
+/// How far an order has come, with what belongs to that state and nothing else.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum OrderState {
-    /// Accepted: its units are held, it is to be paid.
-    WaitingPayment,
+    /// Accepted: its units are held for it.
+    WaitingPayment {
+        /// Unpaid by then, it expires.
+        pay_by: Timestamp,
+    },
     /// Not enough stock for all of it, so none of it.
     Rejected {
         /// Each product that was short.
         short: Vec<Shortage>,
+    },
+    /// To be shipped.
+    Paid {
+        /// What was paid.
+        payment: Payment,
+    },
+    /// On its way.
+    Shipping {
+        /// What was paid.
+        payment: Payment,
+        /// Who carries it.
+        shipment: Shipment,
+    },
+    /// Arrived.
+    Completed {
+        /// What was paid.
+        payment: Payment,
+        /// Who carried it.
+        shipment: Shipment,
+        /// When it was done.
+        completed_at: Timestamp,
+    },
+    /// Called off by the shopper: its units are back on the shelf.
+    Cancelled {
+        /// When.
+        cancelled_at: Timestamp,
+        /// What was paid back, if it had been paid.
+        refund: Option<Refund>,
+    },
+    /// Not paid in time: its units are back on the shelf.
+    Expired {
+        /// When.
+        expired_at: Timestamp,
     },
 }
 
@@ -70,14 +108,19 @@ impl OrderState {
     /// The state's name.
     pub fn status(&self) -> OrderStatus {
         match self {
-            OrderState::WaitingPayment => OrderStatus::WaitingPayment,
+            OrderState::WaitingPayment { .. } => OrderStatus::WaitingPayment,
             OrderState::Rejected { .. } => OrderStatus::Rejected,
+            OrderState::Paid { .. } => OrderStatus::Paid,
+            OrderState::Shipping { .. } => OrderStatus::Shipping,
+            OrderState::Completed { .. } => OrderStatus::Completed,
+            OrderState::Cancelled { .. } => OrderStatus::Cancelled,
+            OrderState::Expired { .. } => OrderStatus::Expired,
         }
     }
 }
 
 /// The name of an order's state, as shoppers and the books read it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum OrderStatus {
     /// Submitted, not decided yet. Never stored: it is what a submitted cart without an order is.
@@ -86,14 +129,29 @@ pub enum OrderStatus {
     WaitingPayment,
     /// Refused for want of stock.
     Rejected,
+    /// Paid, to be shipped.
+    Paid,
+    /// On its way.
+    Shipping,
+    /// Arrived.
+    Completed,
+    /// Called off by the shopper.
+    Cancelled,
+    /// Not paid in time.
+    Expired,
 }
 
 impl OrderStatus {
     /// Every status, in the order of an order's life.
-    pub const ALL: [OrderStatus; 3] = [
+    pub const ALL: [OrderStatus; 8] = [
         OrderStatus::Pending,
         OrderStatus::WaitingPayment,
         OrderStatus::Rejected,
+        OrderStatus::Paid,
+        OrderStatus::Shipping,
+        OrderStatus::Completed,
+        OrderStatus::Cancelled,
+        OrderStatus::Expired,
     ];
 
     /// The name in JSON and in the books.
@@ -102,14 +160,25 @@ impl OrderStatus {
             OrderStatus::Pending => "PENDING",
             OrderStatus::WaitingPayment => "WAITING_PAYMENT",
             OrderStatus::Rejected => "REJECTED",
+            OrderStatus::Paid => "PAID",
+            OrderStatus::Shipping => "SHIPPING",
+            OrderStatus::Completed => "COMPLETED",
+            OrderStatus::Cancelled => "CANCELLED",
+            OrderStatus::Expired => "EXPIRED",
         }
     }
 
     /// Whether the order's units are off the shelf: what invariant I2 sums over.
     pub fn holds_stock(self) -> bool {
         match self {
-            OrderStatus::WaitingPayment => true,
-            OrderStatus::Pending | OrderStatus::Rejected => false,
+            OrderStatus::WaitingPayment
+            | OrderStatus::Paid
+            | OrderStatus::Shipping
+            | OrderStatus::Completed => true,
+            OrderStatus::Pending
+            | OrderStatus::Rejected
+            | OrderStatus::Cancelled
+            | OrderStatus::Expired => false,
         }
     }
 }

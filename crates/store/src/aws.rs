@@ -18,6 +18,7 @@ use aws_smithy_async::rt::sleep::TokioSleep;
 use aws_smithy_async::time::{SharedTimeSource, SystemTimeSource};
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use aws_types::SdkConfig;
+use jiff::SignedDuration;
 
 /// How long connecting may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
@@ -26,9 +27,9 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 /// that takes this long is on a dead connection and better tried again on another.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// An environment variable that must be set is not.
+/// An environment variable that must be set is not, or holds no usable value.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the environment variable {0} is not set")]
+#[error("the environment variable {0} is not set, or not to a usable value")]
 pub struct MissingVariable(pub &'static str);
 
 /// A variable that must be set and not empty.
@@ -40,6 +41,18 @@ pub fn from_env(name: &'static str) -> Result<String, MissingVariable> {
         .ok()
         .filter(|value| !value.is_empty())
         .ok_or(MissingVariable(name))
+}
+
+/// How long an accepted order may wait for its payment: `PAYMENT_WINDOW_SECONDS`.
+///
+/// # Errors
+/// When the variable is missing or no whole number of seconds.
+pub fn payment_window_from_env() -> Result<SignedDuration, MissingVariable> {
+    const NAME: &str = "PAYMENT_WINDOW_SECONDS";
+    let seconds = from_env(NAME)?
+        .parse::<u32>()
+        .map_err(|_| MissingVariable(NAME))?;
+    Ok(SignedDuration::from_secs(seconds.into()))
 }
 
 /// A DynamoDB client for a Lambda function.

@@ -20,8 +20,8 @@ use crate::item::{
 /// and the dead-letter queue together, since a submitted cart is what makes an order `PENDING`.
 const KEPT: SignedDuration = SignedDuration::from_hours(30 * 24);
 
-const OPEN: &str = "OPEN";
-const SUBMITTED: &str = "SUBMITTED";
+pub(crate) const OPEN: &str = "OPEN";
+pub(crate) const SUBMITTED: &str = "SUBMITTED";
 
 /// The Carts table.
 #[derive(Debug, Clone)]

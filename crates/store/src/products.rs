@@ -150,6 +150,7 @@ fn product_item(product: &Product) -> Item {
         ("description", text(&product.description)),
         ("price", number(product.price)),
         ("created_at", text(product.created_at)),
+        ("version", number(product.version)),
         ("updated_at", text(product.updated_at)),
     ])
 }
@@ -162,6 +163,7 @@ fn read_product(item: &Item) -> Result<Product, StoreError> {
         name: checked("name", read_text::<String>(item, "name")?)?,
         description: read_text(item, "description")?,
         price: checked::<Money, _>("price", price)?,
+        version: read_number(item, "version")?,
         created_at: read_text(item, "created_at")?,
         updated_at: read_text(item, "updated_at")?,
     })

@@ -3,7 +3,9 @@
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::types::{ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update};
+use aws_sdk_dynamodb::types::{
+    ReturnValue, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
+};
 use domain::{ProductId, Shelf, Units};
 
 use crate::aws::{MissingVariable, from_env};
@@ -54,13 +56,7 @@ impl Stock {
         products: impl IntoIterator<Item = ProductId>,
     ) -> Result<HashMap<ProductId, StockLevel>, StoreError> {
         let items = self.read(products, Freshness::Eventual).await?;
-        let level = |item| {
-            let level = StockLevel {
-                available: read_number(item, "available")?,
-                supply: read_number(item, "supply")?,
-            };
-            Ok((read_text(item, "product_id")?, level))
-        };
+        let level = |item| Ok((read_text(item, "product_id")?, stock_level(item)?));
         items.iter().map(level).collect()
     }
 
@@ -125,10 +121,51 @@ impl Stock {
             .expect("table, key and expression are set");
         TransactWriteItem::builder().update(update).build()
     }
+
+    /// The write that puts `units` back on the shelf.
+    pub(crate) fn put_back(&self, product_id: ProductId, units: Units) -> TransactWriteItem {
+        let update = Update::builder()
+            .table_name(&self.table)
+            .set_key(Some(key(product_id)))
+            .update_expression("ADD available :units")
+            .expression_attribute_values(":units", number(units))
+            .build()
+            .expect("table, key and expression are set");
+        TransactWriteItem::builder().update(update).build()
+    }
+
+    /// Puts new units on the shelf: they add to the supply and are available at once, together.
+    ///
+    /// # Errors
+    /// When the table cannot be written.
+    pub async fn restock(
+        &self,
+        product_id: ProductId,
+        units: Units,
+    ) -> Result<StockLevel, StoreError> {
+        let answer = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .set_key(Some(key(product_id)))
+            .update_expression("ADD available :units, supply :units")
+            .expression_attribute_values(":units", number(units))
+            .return_values(ReturnValue::AllNew)
+            .send()
+            .await?;
+        stock_level(&answer.attributes.unwrap_or_default())
+    }
 }
 
 fn key(product_id: ProductId) -> Item {
     item([("product_id", text(product_id))])
+}
+
+fn stock_level(item: &Item) -> Result<StockLevel, StoreError> {
+    Ok(StockLevel {
+        available: available(item)?,
+        supply: read_number(item, "supply")?,
+    })
 }
 
 /// The units available, from a stock item.

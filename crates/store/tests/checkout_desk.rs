@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 
 use books::{Books, Fault, again, checkout, first_time, named_checkout};
 use domain::{Checkout, Order, OrderState, OrderStatus, ProductId};
-use store::checkout_desk::{Report, Submission};
+use store::Report;
+use store::checkout_desk::Submission;
 
 fn soon() -> Instant {
     Instant::now() + Duration::from_secs(20)
@@ -19,7 +20,7 @@ async fn decide(books: &Books, batch: Vec<Submission>) -> Report {
 
 fn accepted(report: &Report) -> usize {
     let accepted = |order: &&Order| order.status() == OrderStatus::WaitingPayment;
-    report.decided.iter().filter(accepted).count()
+    report.settled.iter().filter(accepted).count()
 }
 
 fn buyers(count: usize, product: ProductId) -> Vec<Checkout> {
@@ -31,7 +32,7 @@ async fn ninety_orders_of_one_product_are_one_transaction_and_one_read() {
     let books = Books::open().await;
     let product = books.stocked(50).await;
     let report = decide(&books, first_time(&buyers(90, product))).await;
-    assert_eq!((report.decided.len(), accepted(&report)), (90, 50));
+    assert_eq!((report.settled.len(), accepted(&report)), (90, 50));
     assert_eq!(books.calls("TransactWriteItems"), 1);
     assert_eq!(books.calls("BatchGetItem"), 1);
     books.assert_balanced(product, 0).await;
@@ -47,7 +48,7 @@ async fn what_was_decided_can_be_read_back() {
         checkout(&[(plenty, 1), (scarce, 2)]),
     ];
     let report = decide(&books, first_time(&batch)).await;
-    for (checkout, decided) in batch.iter().zip(&report.decided) {
+    for (checkout, decided) in batch.iter().zip(&report.settled) {
         let read = books
             .orders()
             .get(&checkout.user_id, checkout.order_id)
@@ -56,8 +57,8 @@ async fn what_was_decided_can_be_read_back() {
         assert_eq!(read.as_ref(), Some(decided));
         assert_eq!(&decided.checkout, checkout);
     }
-    let OrderState::Rejected { short } = &report.decided[1].state else {
-        panic!("all or nothing: {:?}", report.decided[1]);
+    let OrderState::Rejected { short } = &report.settled[1].state else {
+        panic!("all or nothing: {:?}", report.settled[1]);
     };
     assert_eq!(
         (
@@ -86,7 +87,7 @@ async fn duplicates_inside_a_batch_are_decided_once() {
     let product = books.stocked(10).await;
     let one = checkout(&[(product, 2)]);
     let report = decide(&books, first_time(&[one.clone(), one.clone(), one])).await;
-    assert_eq!(report.decided.len(), 1);
+    assert_eq!(report.settled.len(), 1);
     assert_eq!(books.calls("TransactWriteItems"), 1);
     assert_eq!(books.available(product).await, 8);
 }
@@ -98,7 +99,7 @@ async fn a_redelivered_checkout_is_looked_up_and_left_alone() {
     let batch = buyers(3, product);
     decide(&books, first_time(&batch)).await;
     let report = decide(&books, again(&batch)).await;
-    assert_eq!(report.already_decided.len(), 3);
+    assert_eq!(report.already_settled.len(), 3);
     assert_eq!(
         books.calls("TransactWriteItems"),
         1,
@@ -117,7 +118,7 @@ async fn a_checkout_submitted_again_is_dropped_and_the_rest_goes_on() {
     let mut batch = old.clone();
     batch.extend(buyers(1, product));
     let report = decide(&books, first_time(&batch)).await;
-    assert_eq!(report.already_decided.len(), 3);
+    assert_eq!(report.already_settled.len(), 3);
     assert_eq!(
         accepted(&report),
         1,
@@ -135,10 +136,10 @@ async fn a_commit_whose_answer_was_lost_is_recognised() {
     let batch = buyers(3, product);
     let report = decide(&books, first_time(&batch)).await;
     assert!(
-        report.undecided.is_empty() && report.refused.is_empty(),
+        report.unsettled.is_empty() && report.refused.is_empty(),
         "{report:?}"
     );
-    assert_eq!(report.already_decided.len(), 3);
+    assert_eq!(report.already_settled.len(), 3);
     assert_eq!(books.available(product).await, 7);
     books.assert_balanced(product, 0).await;
 }
@@ -149,8 +150,8 @@ async fn stock_that_moved_is_allocated_again() {
     let product = books.stocked(10).await;
     books.next_transactions([Fault::OthersTake(product, 8)]);
     let report = decide(&books, first_time(&buyers(10, product))).await;
-    assert_eq!((report.decided.len(), accepted(&report)), (10, 2));
-    assert_eq!(report.cancelled, 1);
+    assert_eq!((report.settled.len(), accepted(&report)), (10, 2));
+    assert_eq!(report.conflicts, 1);
     assert_eq!(
         books.calls("BatchGetItem"),
         1,
@@ -185,7 +186,7 @@ async fn out_of_time_reports_exactly_what_is_undecided() {
         "it stops in time"
     );
     let undecided: Vec<_> = batch[99..].iter().map(Checkout::key).collect();
-    assert_eq!(report.undecided, undecided);
+    assert_eq!(report.unsettled, undecided);
     assert_eq!(accepted(&report), 99);
     books.assert_balanced(product, 0).await;
 }
@@ -217,7 +218,7 @@ async fn orders_at_every_limit_still_fit() {
     let longest = "🦀".repeat(domain::limits::MAX_NAME_CHARS);
     let batch: Vec<_> = (0..90).map(|_| named_checkout(&longest, &lines)).collect();
     let report = decide(&books, first_time(&batch)).await;
-    assert_eq!((report.decided.len(), accepted(&report)), (90, 2));
+    assert_eq!((report.settled.len(), accepted(&report)), (90, 2));
     assert!(report.refused.is_empty());
     assert!(report.transactions > 1, "4 MB do not hold them all");
     for (product, _) in lines {
@@ -230,7 +231,7 @@ async fn a_product_without_stock_entry_has_none() {
     let books = Books::open().await;
     let unknown = uuid::Uuid::now_v7().try_into().unwrap();
     let report = decide(&books, first_time(&[checkout(&[(unknown, 1)])])).await;
-    assert_eq!(report.decided[0].status(), OrderStatus::Rejected);
+    assert_eq!(report.settled[0].status(), OrderStatus::Rejected);
 }
 
 #[tokio::test]
@@ -244,7 +245,7 @@ async fn two_desks_on_one_product_never_oversell() {
     let mut sold = 0;
     for desk in desks.collect::<Vec<_>>() {
         let report = desk.await.unwrap();
-        assert_eq!(report.decided.len(), 60);
+        assert_eq!(report.settled.len(), 60);
         sold += accepted(&report);
     }
     assert_eq!(sold, 100);
@@ -255,7 +256,7 @@ async fn two_desks_on_one_product_never_oversell() {
 async fn an_empty_batch_asks_nothing() {
     let books = Books::open().await;
     let report = decide(&books, Vec::new()).await;
-    assert!(report.decided.is_empty());
+    assert!(report.settled.is_empty());
     assert_eq!(
         books.calls("TransactWriteItems") + books.calls("BatchGetItem"),
         0

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant, SystemTime};
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use domain::{Checkout, Order, OrderKey, OrderStatus};
 use lambda_runtime::{Error, LambdaEvent};
-use store::CheckoutDesk;
-use store::checkout_desk::{Report, Submission};
+use store::checkout_desk::Submission;
+use store::{CheckoutDesk, Report};
 
 /// Time kept free at the end of an invocation to report what is undecided. Without a report, every
 /// message of the batch comes again.
@@ -26,7 +26,7 @@ pub(crate) async fn decide_batch(
     let report = desk.decide(batch.submissions, deadline).await;
     log(&report, records, batch.unreadable.len(), started.elapsed());
 
-    let unsettled = report.refused.iter().chain(&report.undecided);
+    let unsettled = report.refused.iter().chain(&report.unsettled);
     let unsettled = unsettled.flat_map(|order| &batch.messages[order]);
     let mut response = SqsBatchResponse::default();
     for message_id in unsettled.chain(&batch.unreadable) {
@@ -88,17 +88,17 @@ fn attribute(record: &SqsMessage, name: &str) -> Option<u64> {
 
 fn log(report: &Report, records: usize, unreadable: usize, took: Duration) {
     let accepted = |order: &&Order| order.status() == OrderStatus::WaitingPayment;
-    let accepted = report.decided.iter().filter(accepted).count();
+    let accepted = report.settled.iter().filter(accepted).count();
     tracing::info!(
         size = records,
         accepted,
-        rejected = report.decided.len() - accepted,
-        duplicates = report.already_decided.len(),
+        rejected = report.settled.len() - accepted,
+        duplicates = report.already_settled.len(),
         refused = report.refused.len(),
-        undecided = report.undecided.len(),
+        undecided = report.unsettled.len(),
         unreadable,
         transactions = report.transactions,
-        conflicts = report.cancelled,
+        conflicts = report.conflicts,
         retries = report.retries,
         ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
         "batch decided"

@@ -8,6 +8,9 @@ use store::CheckoutDesk;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     telemetry::init();
-    let desk = CheckoutDesk::from_env(&store::dynamodb_from_env()?)?;
+    let desk = CheckoutDesk::from_env(
+        &store::dynamodb_from_env()?,
+        store::payment_window_from_env()?,
+    )?;
     run(service_fn(|event| handler::decide_batch(&desk, event))).await
 }

@@ -19,7 +19,7 @@ use axum::response::{IntoResponse, Response};
 use domain::{
     Checkout, Money, OrderId, OrderLine, OrderStatus, ProductId, Quantity, Units, UserId,
 };
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use store::checkout_desk::Submission;
 use store::{Carts, CheckoutDesk, IdempotencyKeys, Orders, Stock};
@@ -37,6 +37,9 @@ pub(crate) enum Fault {
     /// Others buy units of a product just before.
     OthersTake(ProductId, Units),
 }
+
+/// How long the desk lets an order wait for payment.
+pub(crate) const PAYMENT_WINDOW: SignedDuration = SignedDuration::from_secs(60);
 
 /// The shop's tables, embedded, reached through the door.
 pub(crate) struct Books {
@@ -91,7 +94,7 @@ impl Books {
     }
 
     pub(crate) fn desk(&self) -> CheckoutDesk {
-        CheckoutDesk::new(&self.client, self.stock(), self.orders())
+        CheckoutDesk::new(&self.client, self.stock(), self.orders(), PAYMENT_WINDOW)
     }
 
     pub(crate) fn stock(&self) -> Stock {
