@@ -1,0 +1,78 @@
+//! What the program says, and its exit code.
+
+use std::process::Output;
+
+use tokio::net::TcpListener;
+use tokio::process::Command;
+
+use crate::shop::Shop;
+
+/// Runs the program with nothing of this machine's AWS settings.
+async fn audit(arguments: &[&str]) -> (i32, String) {
+    let Output {
+        status,
+        stdout,
+        stderr,
+    } = Command::new(env!("CARGO_BIN_EXE_audit"))
+        .args(arguments)
+        .env_clear()
+        .output()
+        .await
+        .expect("the program runs");
+    let said = [stdout, stderr].concat();
+    let said = String::from_utf8(said).expect("UTF-8");
+    (status.code().expect("an exit code"), said)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_exit_code_is_the_verdict() {
+    let shop = Shop::open().await;
+    let product = shop.stocked(10).await;
+    shop.sold(3, &[(product, 2)]).await;
+    let (code, said) = audit(&["--endpoint", &shop.endpoint]).await;
+    assert_eq!(code, 0, "{said}");
+    assert!(
+        said.contains("The books balance: 1 products, 3 orders and 3 carts read."),
+        "{said}"
+    );
+
+    shop.damage_stock(product, "SET available = available + :one")
+        .await;
+    let (code, said) = audit(&["--endpoint", &shop.endpoint]).await;
+    assert_eq!(code, 1, "{said}");
+    assert!(
+        said.contains("NO: +1") && said.contains("THE BOOKS ARE OFF"),
+        "{said}"
+    );
+
+    shop.set_backlog(7);
+    shop.damage_stock(product, "SET available = available - :one")
+        .await;
+    let (code, said) = audit(&["--endpoint", &shop.endpoint, "--wait", "0"]).await;
+    assert_eq!(code, 2, "{said}");
+    assert!(said.contains("7 checkouts on their way"), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn it_tells_why_it_cannot_run() {
+    let closed = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let nowhere = format!("http://{}", closed.local_addr().expect("an address"));
+    drop(closed);
+    let shop = Shop::open().await;
+    for (arguments, complaint) in [
+        (vec![], "--aws"),
+        (vec!["--endpoint", &nowhere], "nothing answers"),
+        (
+            vec!["--endpoint", &shop.endpoint, "--orders-table", "Books"],
+            "there is no table Books",
+        ),
+        (
+            vec!["--endpoint", &shop.endpoint, "--stack", "prod"],
+            "--stock-table",
+        ),
+    ] {
+        let (code, said) = audit(&arguments).await;
+        assert_eq!(code, 2, "{said}");
+        assert!(said.contains(complaint), "{complaint:?} is not in {said:?}");
+    }
+}

@@ -1,0 +1,84 @@
+//! Finding the shop's tables and queues under whatever names they were given.
+
+use anyhow::{Result, bail};
+
+/// Finds one by the names that CloudFormation and local clouds make from the template:
+/// `ProductsTable` or `hedonify-ProductsTable-1ABC…`.
+pub(crate) fn find(
+    names: &[String],
+    stack: Option<&str>,
+    logical_id: &str,
+    flag: &str,
+) -> Result<String> {
+    let fitting: Vec<&str> = names
+        .iter()
+        .map(String::as_str)
+        .filter(|name| is_of(name, stack, logical_id))
+        .collect();
+    match fitting[..] {
+        [name] => Ok(name.to_owned()),
+        [] => bail!("there is no {logical_id}: deploy the stack first, or name it with {flag}"),
+        _ => bail!(
+            "there is more than one {logical_id} ({}): name the stack with --stack or the one meant with {flag}",
+            fitting.join(", ")
+        ),
+    }
+}
+
+/// Whether a name is `<logical id>` or `<stack>-<logical id>-<a suffix of capitals and digits>`.
+fn is_of(name: &str, stack: Option<&str>, logical_id: &str) -> bool {
+    if stack.is_none() && name == logical_id {
+        return true;
+    }
+    let Some((before, suffix)) = name.rsplit_once('-') else {
+        return false;
+    };
+    let Some(of_stack) = before
+        .strip_suffix(logical_id)
+        .and_then(|before| before.strip_suffix('-'))
+    else {
+        return false;
+    };
+    let generated = suffix.chars().all(|c| c.is_ascii_alphanumeric());
+    generated && stack.is_none_or(|stack| stack == of_stack)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DEV: [&str; 2] = ["dev-StockTable-1A2B3C", "dev-OrdersTable-4D5E6F"];
+    const PROD: [&str; 2] = ["prod-StockTable-7G8H9I", "prod-OrdersTable-0J1K2L"];
+
+    fn find_stock(names: &[&str], stack: Option<&str>) -> Result<String> {
+        let names: Vec<String> = names.iter().map(|&name| name.to_owned()).collect();
+        find(&names, stack, "StockTable", "--stock-table")
+    }
+
+    #[test]
+    fn tables_are_found_by_the_names_that_clouds_make() {
+        let local = ["CartsTable", "StockTable"];
+        assert_eq!(find_stock(&local, None).unwrap(), "StockTable");
+        assert_eq!(find_stock(&DEV, None).unwrap(), DEV[0]);
+        assert_eq!(
+            find_stock(&[DEV, PROD].concat(), Some("prod")).unwrap(),
+            PROD[0]
+        );
+    }
+
+    #[test]
+    fn a_doubt_is_never_guessed_away() {
+        let two = find_stock(&[DEV, PROD].concat(), None)
+            .unwrap_err()
+            .to_string();
+        assert!(two.contains("--stack") && two.contains(DEV[0]) && two.contains(PROD[0]));
+        for (names, stack) in [
+            (vec![], None),
+            (DEV.to_vec(), Some("prod")),
+            (vec!["MyStockTable"], None),
+        ] {
+            let none = find_stock(&names, stack).unwrap_err().to_string();
+            assert!(none.contains("--stock-table"), "{none}");
+        }
+    }
+}
