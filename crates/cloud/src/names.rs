@@ -3,7 +3,7 @@
 use anyhow::{Result, bail};
 
 /// Finds one by the names that CloudFormation and local clouds make from the template:
-/// `ProductsTable` or `hedonify-ProductsTable-1ABC…`.
+/// `ProductsTable`, `local-ProductsTable` or `hedonify-ProductsTable-1ABC…`.
 pub(crate) fn find(
     names: &[String],
     stack: Option<&str>,
@@ -25,22 +25,22 @@ pub(crate) fn find(
     }
 }
 
-/// Whether a name is `<logical id>` or `<stack>-<logical id>-<a suffix of capitals and digits>`.
+/// Whether a name is `<logical id>`, `<stack>-<logical id>` or
+/// `<stack>-<logical id>-<a suffix of capitals and digits>`.
 fn is_of(name: &str, stack: Option<&str>, logical_id: &str) -> bool {
-    if stack.is_none() && name == logical_id {
-        return true;
+    if name == logical_id {
+        return stack.is_none();
     }
-    let Some((before, suffix)) = name.rsplit_once('-') else {
-        return false;
+    let of_stack = |name: &str| {
+        let before = name.strip_suffix(logical_id)?.strip_suffix('-')?;
+        Some(stack.is_none_or(|stack| stack == before))
     };
-    let Some(of_stack) = before
-        .strip_suffix(logical_id)
-        .and_then(|before| before.strip_suffix('-'))
-    else {
-        return false;
+    let with_suffix = || {
+        let (before, suffix) = name.rsplit_once('-')?;
+        let generated = suffix.chars().all(|c| c.is_ascii_alphanumeric());
+        of_stack(before).filter(|_| generated)
     };
-    let generated = suffix.chars().all(|c| c.is_ascii_alphanumeric());
-    generated && stack.is_none_or(|stack| stack == of_stack)
+    of_stack(name).or_else(with_suffix).unwrap_or(false)
 }
 
 #[cfg(test)]
@@ -59,6 +59,9 @@ mod tests {
     fn tables_are_found_by_the_names_that_clouds_make() {
         let local = ["CartsTable", "StockTable"];
         assert_eq!(find_stock(&local, None).unwrap(), "StockTable");
+        let named = ["local-CartsTable", "local-StockTable"];
+        assert_eq!(find_stock(&named, None).unwrap(), named[1]);
+        assert_eq!(find_stock(&named, Some("local")).unwrap(), named[1]);
         assert_eq!(find_stock(&DEV, None).unwrap(), DEV[0]);
         assert_eq!(
             find_stock(&[DEV, PROD].concat(), Some("prod")).unwrap(),

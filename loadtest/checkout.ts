@@ -1,0 +1,70 @@
+// The shop's ordinary day: shoppers fill a cart with a few products, check it out and wait for the
+// decision.
+//
+//   k6 run loadtest/checkout.ts
+//
+// -e SHOPPERS=100 shoppers at once, -e SECONDS=30, -e ACCEPTANCE_P95=500 and -e DECISION_P95=2000
+// the thresholds in milliseconds; and see lib/target.ts.
+
+import type { Options } from "k6/options";
+import { addToCart, checkOut, openCart, products, thresholds, untilDecided, type Line } from "./lib/shop.ts";
+import { signIn } from "./lib/shoppers.ts";
+import { summary } from "./lib/summary.ts";
+import { number } from "./lib/target.ts";
+
+const SHOPPERS = number("SHOPPERS", 100);
+const MOST_PRODUCTS = 5;
+const MOST_UNITS = 10;
+
+export const options: Options = {
+  scenarios: {
+    day: { executor: "constant-vus", vus: SHOPPERS, duration: `${number("SECONDS", 30)}s`, gracefulStop: "90s" },
+  },
+  thresholds: thresholds(number("ACCEPTANCE_P95", 500), number("DECISION_P95", 2000)),
+  summaryTrendStats: ["med", "p(95)", "p(99)", "max"],
+};
+
+interface Setup {
+  tokens: string[];
+  products: string[];
+}
+
+export function setup(): Setup {
+  const offered = products().filter(({ available }) => available > 0);
+  if (offered.length === 0) {
+    throw new Error("nothing is on the shelves: restock, or start afresh");
+  }
+  return { tokens: signIn(SHOPPERS), products: offered.map(({ product_id }) => product_id) };
+}
+
+export default function (shop: Setup) {
+  const token = oneOf(shop.tokens);
+  const [first, ...more] = basket(shop.products);
+  const cart = openCart(token, first ? [first] : []);
+  if (!cart || !more.every((line) => addToCart(token, cart, line))) {
+    return;
+  }
+  const order = checkOut(token, cart);
+  if (order) {
+    untilDecided(token, order);
+  }
+}
+
+/** 1 to 5 different products, 1 to 10 units of each. */
+function basket(offered: string[]): Line[] {
+  const chosen = new Set<string>();
+  for (let wanted = upTo(MOST_PRODUCTS); wanted > 0; wanted--) {
+    chosen.add(oneOf(offered));
+  }
+  return Array.from(chosen, (product_id) => ({ product_id, quantity: upTo(MOST_UNITS) }));
+}
+
+function upTo(most: number): number {
+  return 1 + Math.floor(Math.random() * most);
+}
+
+function oneOf<T>(items: T[]): T {
+  return items[Math.floor(Math.random() * items.length)]!;
+}
+
+export const handleSummary = summary("An ordinary day");
