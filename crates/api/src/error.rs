@@ -3,6 +3,7 @@
 
 use std::fmt;
 
+use domain::Shortage;
 use domain::limits::{MAX_BODY_BYTES, MAX_IDEMPOTENCY_KEY_CHARS, MAX_LINES, MAX_QUANTITY};
 use lambda_http::http::StatusCode;
 use serde::Serialize;
@@ -31,6 +32,8 @@ pub enum ApiError {
     Invalid(Vec<FieldError>),
     /// The cart was submitted: it never changes again.
     CartSubmitted,
+    /// There is not enough of these.
+    OutOfStock(Vec<Shortage>),
     /// The `Idempotency-Key` header holds what no key may hold.
     BadIdempotencyKey,
     /// The `Idempotency-Key` belongs to another request.
@@ -68,6 +71,8 @@ pub(crate) struct Problem {
     detail: String,
     #[serde(skip_serializing_if = "<[FieldError]>::is_empty")]
     errors: Vec<FieldError>,
+    #[serde(skip_serializing_if = "<[Shortage]>::is_empty")]
+    short: Vec<Shortage>,
 }
 
 /// Seconds after which a client may try again when the shop was too busy.
@@ -90,7 +95,7 @@ impl ApiError {
             ApiError::Invalid(_) | ApiError::BadIdempotencyKey | ApiError::IdempotencyKeyReused => {
                 StatusCode::UNPROCESSABLE_ENTITY
             }
-            ApiError::CartSubmitted => StatusCode::CONFLICT,
+            ApiError::CartSubmitted | ApiError::OutOfStock(_) => StatusCode::CONFLICT,
             ApiError::Store(StoreError::Unavailable(_)) => StatusCode::SERVICE_UNAVAILABLE,
             ApiError::Store(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
@@ -110,6 +115,7 @@ impl ApiError {
             ApiError::Parameter(_) => ("invalid-parameter", "The address can't be used"),
             ApiError::Invalid(_) => ("invalid-request", "The request can't be used"),
             ApiError::CartSubmitted => ("cart-checked-out", "The cart has been checked out"),
+            ApiError::OutOfStock(_) => ("out-of-stock", "Not enough in stock"),
             ApiError::BadIdempotencyKey => (
                 "invalid-idempotency-key",
                 "The Idempotency-Key can't be used",
@@ -146,6 +152,9 @@ impl ApiError {
             ApiError::CartSubmitted => {
                 "What has been checked out can't be changed any more. Start a new cart.".to_owned()
             }
+            ApiError::OutOfStock(_) => {
+                "There is not enough left of what you want. Nothing was ordered.".to_owned()
+            }
             ApiError::BadIdempotencyKey => format!(
                 "An Idempotency-Key has 1 to {MAX_IDEMPOTENCY_KEY_CHARS} printable ASCII characters."
             ),
@@ -178,29 +187,24 @@ impl From<ApiError> for Reply {
         error.log();
         let (kind, title) = error.kind();
         let status = error.status();
-        let reply = reply::problem(
-            status,
-            &Problem {
-                r#type: format!("urn:problem-type:hedonify:{kind}"),
-                title,
-                status: status.as_u16(),
-                detail: error.detail(),
-                errors: error.into_field_errors(),
-            },
-        );
+        let mut problem = Problem {
+            r#type: format!("urn:problem-type:hedonify:{kind}"),
+            title,
+            status: status.as_u16(),
+            detail: error.detail(),
+            errors: Vec::new(),
+            short: Vec::new(),
+        };
+        match error {
+            ApiError::Invalid(errors) => problem.errors = errors,
+            ApiError::Parameter(error) => problem.errors = vec![error],
+            ApiError::OutOfStock(short) => problem.short = short,
+            _ => {}
+        }
+        let reply = reply::problem(status, &problem);
         match status {
             StatusCode::SERVICE_UNAVAILABLE => reply::retry_after(reply, BUSY_RETRY_SECONDS),
             _ => reply,
-        }
-    }
-}
-
-impl ApiError {
-    fn into_field_errors(self) -> Vec<FieldError> {
-        match self {
-            ApiError::Invalid(errors) => errors,
-            ApiError::Parameter(error) => vec![error],
-            _ => Vec::new(),
         }
     }
 }

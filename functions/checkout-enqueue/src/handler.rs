@@ -12,6 +12,7 @@ use serde::Deserialize;
 use store::{CartError, Carts, CheckoutQueue, Claim, IdempotencyKeys, Products, StoreError};
 
 use crate::idempotency::{digest, idempotency_key};
+use crate::stock_memory::StockMemory;
 
 /// Where shoppers check out.
 pub(crate) struct Till {
@@ -19,6 +20,7 @@ pub(crate) struct Till {
     pub(crate) products: Products,
     pub(crate) keys: IdempotencyKeys,
     pub(crate) queue: CheckoutQueue,
+    pub(crate) stock: StockMemory,
 }
 
 #[derive(Deserialize)]
@@ -47,6 +49,7 @@ impl Till {
             let CartState::Open(basket) = &cart.state else {
                 return self.queue(&cart).await;
             };
+            self.refuse_sold_out(basket).await?;
             let lines = self.price(basket, basket.products()).await?;
             match self.carts.submit(&cart, lines, Timestamp::now()).await {
                 Ok(submitted) => return self.queue(&submitted).await,
@@ -85,6 +88,7 @@ impl Till {
         {
             return self.queue(&cart).await;
         }
+        self.refuse_sold_out(&basket).await?;
         let wanted = lines.iter().map(|Object(line)| line.product_id);
         let lines = self.price(&basket, wanted).await?;
         let cart = Cart::submitted(cart_id, caller.user_id, lines, Timestamp::now());
@@ -111,6 +115,17 @@ impl Till {
     async fn cart(&self, user_id: &UserId, cart_id: CartId) -> Result<Cart, ApiError> {
         let cart = self.carts.get(user_id, cart_id).await?;
         cart.ok_or(ApiError::NotFound(Thing::Cart))
+    }
+
+    /// Spares a shopper the wait, and the shop the work, when something is sold out anyway. The
+    /// books decide all the rest, so this needs to be neither complete nor quite up to date.
+    async fn refuse_sold_out(&self, basket: &Basket) -> Result<(), ApiError> {
+        let sold_out = self.stock.sold_out(basket).await?;
+        if sold_out.is_empty() {
+            Ok(())
+        } else {
+            Err(ApiError::OutOfStock(sold_out))
+        }
     }
 
     /// The basket at today's prices. `wanted` are its products in the order the client knows them

@@ -2,9 +2,11 @@
 
 mod handler;
 mod idempotency;
+mod stock_memory;
 
 use handler::Till;
-use store::{Carts, CheckoutQueue, IdempotencyKeys, Products};
+use stock_memory::StockMemory;
+use store::{Carts, CheckoutQueue, IdempotencyKeys, Products, Stock};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_http::Error> {
@@ -15,6 +17,7 @@ async fn main() -> Result<(), lambda_http::Error> {
         products: Products::from_env(&books)?,
         keys: IdempotencyKeys::from_env(&books)?,
         queue: CheckoutQueue::from_env(&store::sqs_from_env()?)?,
+        stock: StockMemory::of(Stock::from_env(&books)?),
     };
     api::serve(|request| handler::handle(&till, request)).await
 }
