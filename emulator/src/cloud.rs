@@ -12,12 +12,12 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::edge::resources::{self, Clients};
-use crate::edge::{Data, Deployed, DynamoDb, Edge, Sqs};
+use crate::edge::{Data, DataServices, Deployed, DynamoDb, Edge, Sqs};
 use crate::events::{schedule, sqs};
 use crate::issuer::Issuer;
 use crate::lambda::{Credentials, Environment, Lambda, Logs};
 use crate::template::{Facts, Stack, Storage, Template};
-use crate::{build, edge, gateway, net, seed};
+use crate::{build, edge, gateway, instructions, net, seed};
 
 /// LocalStack's, so that tools made for it work here.
 const LOCAL_REGION: &str = "us-east-1";
@@ -209,7 +209,7 @@ impl Prepared {
                 let dynamodb = DynamoDb::start(file("dynamodb.sqlite").as_deref()).await?;
                 let queues = file("sqs.sqlite");
                 let sqs = Sqs::start(LOCAL_REGION, LOCAL_ACCOUNT, port, queues.as_deref())?;
-                Data::Here { dynamodb, sqs }
+                Data::Here(Box::new(DataServices { dynamodb, sqs }))
             }
         };
         let issuer = Arc::new(issuer.await??);
@@ -232,8 +232,11 @@ impl Prepared {
         for queue in resources::create(&clients, &storage).await? {
             template.place_queue(&queue.logical_id, queue.url, queue.arn);
         }
-        if let Data::Here { sqs, .. } = &edge.data {
-            sqs.restore().await.context("can't restore the queues")?;
+        if let Data::Here(here) = &edge.data {
+            here.sqs
+                .restore()
+                .await
+                .context("can't restore the queues")?;
         }
 
         let stack = template.stack()?;
@@ -381,6 +384,14 @@ impl RunningCloud {
         &self.environment
     }
 
+    /// Commands to paste into a shell: an open route, a token, a guarded route, as far as the template has them.
+    pub fn first_commands(&self) -> Vec<String> {
+        let deployed = self.edge.deployed.get();
+        let api = deployed.map(|deployed| deployed.api.as_ref());
+        api.map(|api| instructions::commands(api, &self.api_url, &self.edge_url))
+            .unwrap_or_default()
+    }
+
     /// Runs the workspace's `seed` program against the tables, if there is one in the folder of binaries.
     ///
     /// # Errors
@@ -401,9 +412,9 @@ impl RunningCloud {
         {
             self.servers.shutdown().await;
         }
-        if let Data::Here { dynamodb, sqs } = &self.edge.data {
-            sqs.shut_down().await;
-            dynamodb.shut_down().await;
+        if let Data::Here(here) = &self.edge.data {
+            here.sqs.shut_down().await;
+            here.dynamodb.shut_down().await;
         }
     }
 }

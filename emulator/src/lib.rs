@@ -17,6 +17,7 @@ mod edge;
 mod events;
 mod gateway;
 mod http_client;
+mod instructions;
 mod issuer;
 mod lambda;
 mod net;

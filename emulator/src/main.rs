@@ -120,27 +120,21 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
 }
 
 fn say_ready(cloud: &RunningCloud, begun: Instant) {
-    let (api, edge) = (cloud.api_url(), cloud.edge_url());
-    let text = format!(
-        r#"
-Ready after {:.1} s. Ctrl-C stops everything.
-
-  HTTP API   {api}
-  AWS edge   {edge}   (DynamoDB, SQS, Lambda; any credentials, region {})
-
-A first look, and a token for later:
-
-  curl -s {api}/products
-  TOKEN=$(curl -s {edge}/_local/token -d '{{"sub":"alice"}}' | sed 's/.*"access_token":"\([^"]*\)".*/\1/')
-  curl -s {api}/orders -H "Authorization: Bearer $TOKEN"
-
-"#,
+    let region = cloud
+        .environment()
+        .get("AWS_REGION")
+        .map_or("", String::as_str);
+    let mut text = format!(
+        "\nReady after {:.1} s. Ctrl-C stops everything.\n\n  HTTP API   {}\n  AWS edge   {}   (any \
+         credentials, region {region})\n\n",
         begun.elapsed().as_secs_f32(),
-        cloud
-            .environment()
-            .get("AWS_REGION")
-            .map_or("", String::as_str),
+        cloud.api_url(),
+        cloud.edge_url(),
     );
+    for command in cloud.first_commands() {
+        text.push_str(&format!("  {command}\n"));
+    }
+    text.push('\n');
     // A closed pipe is no reason to stop.
     let _ = std::io::stdout().write_all(text.as_bytes());
 }

@@ -81,8 +81,8 @@ impl Edge {
             "AWS call"
         );
         match (&self.data, call.service) {
-            (Data::Here { dynamodb, .. }, Service::DynamoDb) => dynamodb.call(call).await,
-            (Data::Here { sqs, .. }, Service::Sqs) => sqs.call(call).await,
+            (Data::Here(here), Service::DynamoDb) => here.dynamodb.call(call).await,
+            (Data::Here(here), Service::Sqs) => here.sqs.call(call).await,
             (Data::Elsewhere(endpoint), _) => refuse(
                 "UnknownOperationException",
                 &format!("DynamoDB and SQS are at {endpoint}"),

@@ -38,12 +38,15 @@ pub(crate) struct Edge {
 /// Where tables and queues are.
 #[derive(Debug)]
 pub(crate) enum Data {
-    Here {
-        dynamodb: DynamoDb,
-        sqs: Sqs,
-    },
+    Here(Box<DataServices>),
     /// At another endpoint, which the functions call directly.
     Elsewhere(String),
+}
+
+#[derive(Debug)]
+pub(crate) struct DataServices {
+    pub(crate) dynamodb: DynamoDb,
+    pub(crate) sqs: Sqs,
 }
 
 #[derive(Debug)]

@@ -13,7 +13,9 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{ConnectInfo, Request, State};
-use axum::http::{HeaderValue, Method, StatusCode};
+use axum::http::header::HOST;
+use axum::http::uri::Authority;
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::response::Response;
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
@@ -81,6 +83,9 @@ async fn handle(
 
 impl Gateway {
     async fn route(&self, peer: SocketAddr, request: Request, request_id: &str) -> Response {
+        if !names_a_host(request.headers()) {
+            return message(StatusCode::BAD_REQUEST, "Bad Request");
+        }
         let Some(found) = self.routes.find(request.method(), request.uri().path()) else {
             return message(StatusCode::NOT_FOUND, "Not Found");
         };
@@ -138,6 +143,19 @@ impl Gateway {
             }
         }
     }
+}
+
+/// Whether the `Host` header, if there is one, could name this API. AWS routes by it, so a function never sees
+/// another; some function runtimes build URLs of it and end when that fails.
+fn names_a_host(headers: &HeaderMap) -> bool {
+    let Some(host) = headers.get(HOST) else {
+        return true;
+    };
+    let Ok(authority) = Authority::try_from(host.as_bytes()) else {
+        return false;
+    };
+    let port = authority.as_str().strip_prefix(authority.host());
+    port == Some("") || authority.port_u16().is_some()
 }
 
 async fn read(body: Body) -> Result<Bytes, Response> {

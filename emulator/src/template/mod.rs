@@ -10,6 +10,8 @@ mod model;
 mod parameters;
 mod resolve;
 mod resources;
+#[cfg(test)]
+mod tests;
 mod yaml;
 
 use std::collections::BTreeMap;
