@@ -245,6 +245,30 @@ async fn the_template_alone_decides() {
 }
 
 #[tokio::test]
+async fn tables_and_queues_may_be_elsewhere() {
+    let elsewhere = start("Resources: {}").await;
+    let file = support::TemplateFile::new(&template(WINDOWED));
+    let aws_endpoint = Some(elsewhere.running.edge_url().to_owned());
+    let options = emulator::Options {
+        aws_endpoint: aws_endpoint.clone(),
+        ..file.options()
+    };
+    let cloud = support::start_with(options).await;
+    assert_eq!(
+        cloud.running.environment().get("AWS_ENDPOINT_URL"),
+        aws_endpoint.as_ref()
+    );
+    elsewhere.send("Queue", &["good", "fail"]).await;
+    assert_eq!(cloud.wait_for_messages(3).await, [2, 1]);
+    eventually("a dead letter", async || {
+        (elsewhere.depth("Dead").await.0 == 1).then_some(())
+    })
+    .await;
+    cloud.running.shut_down().await;
+    elsewhere.running.shut_down().await;
+}
+
+#[tokio::test]
 async fn what_is_in_a_data_directory_outlives_the_emulator() {
     let source = "
 Resources:

@@ -48,3 +48,52 @@ fn event(schedule: &Schedule, region: &str, account: &str) -> Bytes {
     });
     Bytes::from(event.to_string())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use serde_json::Value;
+
+    use super::*;
+
+    #[test]
+    fn the_event_has_the_documented_fields() {
+        let mut schedule = Schedule {
+            function: "F".to_owned(),
+            name: "sweep".to_owned(),
+            every: Duration::from_secs(60),
+            input: None,
+        };
+        let read = |schedule: &Schedule| -> Value {
+            serde_json::from_slice(&event(schedule, "us-east-1", "123456789012")).expect("JSON")
+        };
+        let mut standard = read(&schedule);
+        assert!(
+            standard["id"]
+                .take()
+                .as_str()
+                .is_some_and(|id| id.len() == 36)
+        );
+        let time = standard["time"].take();
+        assert!(
+            time.as_str()
+                .is_some_and(|time| time.len() == 20 && time.ends_with('Z')),
+            "{time}"
+        );
+        let expected = json!({
+            "version": "0",
+            "id": null,
+            "detail-type": "Scheduled Event",
+            "source": "aws.events",
+            "account": "123456789012",
+            "time": null,
+            "region": "us-east-1",
+            "resources": ["arn:aws:events:us-east-1:123456789012:rule/sweep"],
+            "detail": {}
+        });
+        assert_eq!(standard, expected);
+        schedule.input = Some(r#"{"kind":"sweep"}"#.to_owned());
+        assert_eq!(read(&schedule), json!({ "kind": "sweep" }));
+    }
+}
