@@ -182,7 +182,8 @@ name_id!(
 );
 
 /// An order as the books know it. The user comes first, so that nobody reaches another's order.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct OrderKey {
     /// Who ordered.
     pub user_id: UserId,

@@ -246,6 +246,24 @@ mod tests {
         assert_eq!(refund.map(|refund| refund.payment), Some(payment()));
     }
 
+    #[test]
+    fn the_documentation_draws_this_table() {
+        const DOCUMENT: &str =
+            concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/order-lifecycle.md");
+        let document = std::fs::read_to_string(DOCUMENT).expect("the document is readable");
+        let arrow = |line: &str| {
+            let (from, rest) = line.trim().split_once(" --> ")?;
+            let to = rest.split(' ').next()?;
+            Some((from.parse().ok()?, to.parse().ok()?))
+        };
+        let mut drawn: Vec<(OrderStatus, OrderStatus)> =
+            document.lines().filter_map(arrow).collect();
+        let mut table = TRANSITIONS.to_vec();
+        drawn.sort_unstable();
+        table.sort_unstable();
+        assert_eq!(drawn, table);
+    }
+
     /// The units come back exactly when a transition leads from holding stock to not holding it.
     #[test]
     fn only_cancelling_and_expiring_free_stock() {

@@ -21,6 +21,9 @@ pub enum MoneyError {
     /// Below zero.
     #[error("must not be negative")]
     Negative,
+    /// A price of nothing.
+    #[error("must be more than 0")]
+    Nothing,
     /// Fractions of a cent.
     #[error("must not have more than {MONEY_SCALE} digits behind the point")]
     TooFine,
@@ -36,9 +39,12 @@ impl Money {
     /// The price of one unit.
     ///
     /// # Errors
-    /// When negative, finer than a cent or above [`MAX_PRICE`].
+    /// When not above zero, finer than a cent or above [`MAX_PRICE`].
     pub fn price(amount: Decimal) -> Result<Money, MoneyError> {
         let price = Money::try_from(amount)?;
+        if price == Money::ZERO {
+            return Err(MoneyError::Nothing);
+        }
         if price.0 > Decimal::from(MAX_PRICE) {
             return Err(MoneyError::TooHigh);
         }
@@ -111,6 +117,7 @@ mod tests {
             Money::price(Decimal::from(MAX_PRICE + 1)),
             Err(MoneyError::TooHigh)
         );
+        assert_eq!(Money::price(Decimal::ZERO), Err(MoneyError::Nothing));
     }
 
     #[test]
