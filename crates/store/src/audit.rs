@@ -78,6 +78,10 @@ pub struct OrderEntry {
     pub lines: OrderLines,
     /// What it is said to cost.
     pub total: Money,
+    /// When it was submitted.
+    pub submitted_at: Timestamp,
+    /// When it was decided.
+    pub decided_at: Timestamp,
     /// While it waits for payment: by when.
     pub pay_by: Option<Timestamp>,
 }
@@ -141,7 +145,7 @@ impl Books {
     ) -> Result<(), StoreError> {
         let scan = self
             .scan(&self.orders, segment)
-            .projection_expression("user_id, order_id, #status, #lines, #total, pay_by")
+            .projection_expression("user_id, order_id, #status, #lines, #total, submitted_at, decided_at, pay_by")
             .expression_attribute_names("#status", "status")
             .expression_attribute_names("#lines", "lines")
             .expression_attribute_names("#total", "total");
@@ -290,6 +294,8 @@ fn read_order(item: &Item) -> Result<OrderEntry, StoreError> {
         status,
         lines: read_order_lines(item, "lines")?,
         total: checked("total", read_number::<Decimal>(item, "total")?)?,
+        submitted_at: read_text(item, "submitted_at")?,
+        decided_at: read_text(item, "decided_at")?,
         pay_by: match status {
             OrderStatus::WaitingPayment => Some(read_text(item, "pay_by")?),
             _ => None,

@@ -2,13 +2,15 @@
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
-use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure;
+use aws_sdk_dynamodb::types::{
+    CancellationReason, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem,
+};
 use domain::{CartId, UserId};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::aws::{MissingVariable, from_env};
 use crate::error::StoreError;
-use crate::item::{expiry, number, read_text, text};
+use crate::item::{Item, expiry, item, number, read_text, text};
 
 /// How long a key is remembered.
 const KEPT: SignedDuration = SignedDuration::from_hours(24);
@@ -30,6 +32,30 @@ pub enum Claim {
     /// Another request.
     OtherRequest,
 }
+
+/// A key that is claimed in the same transaction as what it stands for, so that this is done once.
+#[derive(Debug, Clone)]
+pub struct Once {
+    claim: TransactWriteItem,
+    digest: String,
+}
+
+impl Once {
+    pub(crate) fn claim(&self) -> TransactWriteItem {
+        self.claim.clone()
+    }
+
+    /// Whether the key was claimed for this very request before, by why the claim failed.
+    pub(crate) fn was_done(&self, reason: Option<&CancellationReason>) -> Result<bool, StoreError> {
+        match reason.and_then(CancellationReason::item) {
+            Some(known) => Ok(read_text::<String>(known, "digest")? == self.digest),
+            None => Ok(false),
+        }
+    }
+}
+
+/// The key is free, or its day is over.
+const IS_FREE: &str = "attribute_not_exists(user_id) OR expires_at <= :now";
 
 impl IdempotencyKeys {
     /// The table with this name.
@@ -67,12 +93,9 @@ impl IdempotencyKeys {
             .client
             .put_item()
             .table_name(&self.table)
-            .item("user_id", text(user_id))
-            .item("idempotency_key", text(key))
+            .set_item(Some(entry(user_id, key, digest, now)))
             .item("cart_id", text(cart_id))
-            .item("digest", text(digest))
-            .item("expires_at", expiry(now, KEPT))
-            .condition_expression("attribute_not_exists(user_id) OR expires_at <= :now")
+            .condition_expression(IS_FREE)
             .expression_attribute_values(":now", number(now.as_second()))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .send()
@@ -93,4 +116,30 @@ impl IdempotencyKeys {
             None => Err(error.into()),
         }
     }
+
+    /// A user's key for a request, told by its digest, to be claimed together with what the request
+    /// does.
+    pub fn once(&self, user_id: &UserId, key: &str, digest: &str, now: Timestamp) -> Once {
+        let put = Put::builder()
+            .table_name(&self.table)
+            .set_item(Some(entry(user_id, key, digest, now)))
+            .condition_expression(IS_FREE)
+            .expression_attribute_values(":now", number(now.as_second()))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .build()
+            .expect("table and item are set");
+        Once {
+            claim: TransactWriteItem::builder().put(put).build(),
+            digest: digest.to_owned(),
+        }
+    }
+}
+
+fn entry(user_id: &UserId, key: &str, digest: &str, now: Timestamp) -> Item {
+    item([
+        ("user_id", text(user_id)),
+        ("idempotency_key", text(key)),
+        ("digest", text(digest)),
+        ("expires_at", expiry(now, KEPT)),
+    ])
 }

@@ -1,5 +1,5 @@
-//! The shop's books in DynamoDB and its queue in SQS: one module per table, one for the queue, one
-//! for the checkout transaction. The only code that knows attribute names and condition expressions.
+//! The shop's books in DynamoDB and its queues in SQS: one module per table, one per queue, one for
+//! each desk. The only code that knows attribute names and condition expressions.
 
 pub mod audit;
 mod aws;
@@ -8,15 +8,19 @@ mod batch_get;
 pub mod carts;
 pub mod checkout_desk;
 mod checkout_queue;
+mod deadline;
 mod error;
+mod expiry_queue;
 mod idempotency_keys;
 mod item;
 mod orders;
 mod page;
+mod product_names;
 mod products;
 pub mod returns_desk;
 mod settlement;
 mod stock;
+mod transaction;
 
 pub use aws::{
     MissingVariable, dynamodb_from_env, from_env, payment_window_from_env, sqs_from_env,
@@ -24,11 +28,14 @@ pub use aws::{
 pub use carts::{CartError, Carts};
 pub use checkout_desk::CheckoutDesk;
 pub use checkout_queue::CheckoutQueue;
+pub use deadline::deadline;
 pub use error::StoreError;
-pub use idempotency_keys::{Claim, IdempotencyKeys};
+pub use expiry_queue::{ExpiryQueue, TimeToPayIsOver};
+pub use idempotency_keys::{Claim, IdempotencyKeys, Once};
 pub use orders::{AdvanceError, Orders};
 pub use page::Page;
-pub use products::{ProductPosition, Products};
+pub use product_names::ProductNames;
+pub use products::{ProductError, ProductPosition, Products};
 pub use returns_desk::ReturnsDesk;
 pub use settlement::Report;
-pub use stock::{Stock, StockLevel};
+pub use stock::{RestockError, Stock, StockLevel};

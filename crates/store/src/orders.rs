@@ -1,6 +1,7 @@
 //! The Orders table: what was decided, under the user it belongs to.
 
 use std::collections::{HashMap, HashSet};
+use std::time::Instant;
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
@@ -15,6 +16,7 @@ use domain::{
 use jiff::Timestamp;
 
 use crate::aws::{MissingVariable, from_env};
+use crate::backoff::Backoff;
 use crate::batch_get::{Freshness, batch_get};
 use crate::error::StoreError;
 use crate::item::{
@@ -22,6 +24,7 @@ use crate::item::{
     text,
 };
 use crate::page::Page;
+use crate::transaction::PATIENCE;
 
 /// The sparse index of orders that wait for payment, by the time it is due.
 const UNPAID: &str = "unpaid";
@@ -186,12 +189,21 @@ impl Orders {
             .condition_expression(HAS_STATUS)
             .expression_attribute_names("#status", "status")
             .expression_attribute_values(":from", text(order.status()))
-            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
-            .send()
-            .await;
-        let error = match put {
-            Ok(_) => return Ok(next),
-            Err(error) => error,
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+        let deadline = Instant::now() + PATIENCE;
+        let mut backoff = Backoff::default();
+        let error = loop {
+            let error = match put.clone().send().await {
+                Ok(_) => return Ok(next),
+                Err(error) => error,
+            };
+            // A transaction is at the order, to expire or to cancel it: soon it will be done.
+            let in_conflict = error
+                .as_service_error()
+                .is_some_and(PutItemError::is_transaction_conflict_exception);
+            if !in_conflict || backoff.wait(deadline).await.is_err() {
+                break error;
+            }
         };
         let there = match error.as_service_error() {
             Some(PutItemError::ConditionalCheckFailedException(failure)) => failure.item(),

@@ -3,6 +3,10 @@
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::types::builders::PutBuilder;
+use aws_sdk_dynamodb::types::{
+    CancellationReason, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem,
+};
 use domain::{Money, Product, ProductId, ProductName};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
@@ -12,6 +16,8 @@ use crate::batch_get::{Freshness, batch_get};
 use crate::error::StoreError;
 use crate::item::{Item, checked, item, number, read_number, read_text, text};
 use crate::page::Page;
+use crate::product_names::ProductNames;
+use crate::transaction::{NotWritten, condition_failed, write_together};
 
 /// The index that lists products by name.
 const BY_NAME: &str = "by-name";
@@ -33,6 +39,20 @@ pub struct ProductPosition {
     pub name: ProductName,
     /// Its id, as names are not unique.
     pub product_id: ProductId,
+}
+
+/// Why a product was not written.
+#[derive(Debug, thiserror::Error)]
+pub enum ProductError {
+    /// Its merchant has another product of this name.
+    #[error("the merchant has another product of this name")]
+    NameTaken,
+    /// It is no longer as it was loaded: load it and look again.
+    #[error("the product changed meanwhile")]
+    Changed,
+    /// The tables could not be written.
+    #[error(transparent)]
+    Store(#[from] StoreError),
 }
 
 impl Products {
@@ -120,6 +140,77 @@ impl Products {
         let more = answer.last_evaluated_key.is_some();
         let next = items.last().filter(|_| more).map(position);
         Ok(Page { items, next })
+    }
+
+    /// Offers a new product.
+    ///
+    /// # Errors
+    /// As [`ProductError`] says; then nothing is written.
+    pub async fn create(
+        &self,
+        names: &ProductNames,
+        product: &Product,
+    ) -> Result<(), ProductError> {
+        let is_new = Put::builder().condition_expression("attribute_not_exists(product_id)");
+        let writes = vec![self.write(is_new, product), names.take(product)];
+        self.write_together(writes, product).await
+    }
+
+    /// Changes a product, on condition that it still has the version it was loaded with.
+    ///
+    /// # Errors
+    /// As [`ProductError`] says; then nothing is written.
+    ///
+    /// # Panics
+    /// When `after` is another product, or not the next version.
+    pub async fn update(
+        &self,
+        names: &ProductNames,
+        before: &Product,
+        after: &Product,
+    ) -> Result<(), ProductError> {
+        assert_eq!(before.product_id, after.product_id);
+        assert_eq!(before.merchant_id, after.merchant_id);
+        assert_eq!(before.version + 1, after.version);
+        let is_as_loaded = Put::builder()
+            .condition_expression("version = :version")
+            .expression_attribute_values(":version", number(before.version))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+        let mut writes = vec![self.write(is_as_loaded, after)];
+        if before.name != after.name {
+            writes.extend([names.take(after), names.free(before)]);
+        }
+        self.write_together(writes, after).await
+    }
+
+    fn write(&self, condition: PutBuilder, product: &Product) -> TransactWriteItem {
+        let put = condition
+            .table_name(&self.table)
+            .set_item(Some(product_item(product)))
+            .build()
+            .expect("table and item are set");
+        TransactWriteItem::builder().put(put).build()
+    }
+
+    /// Makes the writes, the product's own first and then that of its new name.
+    async fn write_together(
+        &self,
+        writes: Vec<TransactWriteItem>,
+        product: &Product,
+    ) -> Result<(), ProductError> {
+        let reasons = match write_together(&self.client, writes).await {
+            Ok(()) => return Ok(()),
+            Err(NotWritten::Condition(reasons)) => reasons,
+            Err(NotWritten::Store(error)) => return Err(error.into()),
+        };
+        let there = reasons.first().and_then(CancellationReason::item);
+        if there.map(read_product).transpose()?.as_ref() == Some(product) {
+            return Ok(());
+        }
+        Err(match reasons.as_slice() {
+            [own, ..] if condition_failed(own) => ProductError::Changed,
+            _ => ProductError::NameTaken,
+        })
     }
 
     /// Writes a product, over whatever was there.

@@ -18,6 +18,7 @@ use domain::{Order, OrderKey, Plan, ProductId, TransactionLimits, Units};
 use crate::backoff::Backoff;
 use crate::error::StoreError;
 use crate::stock::available;
+use crate::transaction::{CONDITION_FAILED, REFUSED_ITEM};
 
 /// What became of a batch. Each order is in exactly one of the four lists.
 #[derive(Debug, Default)]
@@ -252,11 +253,6 @@ impl<J: Job> Settlement<J> {
         }
     }
 }
-
-/// Reasons for a cancellation.
-/// Source: Amazon DynamoDB API Reference, `TransactWriteItems`, `TransactionCanceledException`.
-const CONDITION_FAILED: &str = "ConditionalCheckFailed";
-const REFUSED_ITEM: [&str; 2] = ["ValidationError", "ItemCollectionSizeLimitExceeded"];
 
 /// Reasons after which trying again at once makes sense.
 const UNDERSTOOD: [&str; 4] = ["None", CONDITION_FAILED, REFUSED_ITEM[0], REFUSED_ITEM[1]];

@@ -3,15 +3,15 @@
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::types::{
-    ReturnValue, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
-};
+use aws_sdk_dynamodb::types::{ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update};
 use domain::{ProductId, Shelf, Units};
 
 use crate::aws::{MissingVariable, from_env};
 use crate::batch_get::{Freshness, batch_get};
 use crate::error::StoreError;
+use crate::idempotency_keys::Once;
 use crate::item::{Item, item, number, read_number, read_text, text};
+use crate::transaction::{NotWritten, write_together};
 
 /// The Stock table.
 #[derive(Debug, Clone)]
@@ -27,6 +27,17 @@ pub struct StockLevel {
     pub available: Units,
     /// Every unit ever stocked.
     pub supply: Units,
+}
+
+/// Why units were not put on the shelf.
+#[derive(Debug, thiserror::Error)]
+pub enum RestockError {
+    /// The idempotency key stands for another request.
+    #[error("the idempotency key stands for another request")]
+    OtherRequest,
+    /// The tables could not be read or written.
+    #[error(transparent)]
+    Store(#[from] StoreError),
 }
 
 impl Stock {
@@ -135,25 +146,40 @@ impl Stock {
     }
 
     /// Puts new units on the shelf: they add to the supply and are available at once, together.
+    /// With `once`, a request that was done before changes nothing. Gives what is there then.
     ///
     /// # Errors
-    /// When the table cannot be written.
+    /// As [`RestockError`] says.
     pub async fn restock(
         &self,
         product_id: ProductId,
         units: Units,
-    ) -> Result<StockLevel, StoreError> {
-        let answer = self
-            .client
-            .update_item()
+        once: Option<&Once>,
+    ) -> Result<StockLevel, RestockError> {
+        let add = Update::builder()
             .table_name(&self.table)
             .set_key(Some(key(product_id)))
             .update_expression("ADD available :units, supply :units")
             .expression_attribute_values(":units", number(units))
-            .return_values(ReturnValue::AllNew)
-            .send()
-            .await?;
-        stock_level(&answer.attributes.unwrap_or_default())
+            .build()
+            .expect("table, key and expression are set");
+        // A transaction even where it is alone: an update whose answer is lost would be made again,
+        // and units that nobody delivered would be sold.
+        let mut writes = vec![TransactWriteItem::builder().update(add).build()];
+        writes.extend(once.map(Once::claim));
+        match write_together(&self.client, writes).await {
+            Ok(()) => {}
+            Err(NotWritten::Condition(reasons)) => {
+                let claim = reasons.last();
+                if !once.map_or(Ok(false), |once| once.was_done(claim))? {
+                    return Err(RestockError::OtherRequest);
+                }
+            }
+            Err(NotWritten::Store(error)) => return Err(error.into()),
+        }
+        let items = self.read([product_id], Freshness::Consistent).await?;
+        let item = items.first().cloned().unwrap_or_default();
+        Ok(stock_level(&item)?)
     }
 }
 

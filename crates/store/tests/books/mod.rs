@@ -3,13 +3,14 @@
 // Each test file uses the part of it that it needs.
 #![allow(dead_code)]
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::{Arc, Mutex};
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
 use aws_sdk_dynamodb::types::{
-    AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType,
+    AttributeDefinition, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType, Projection,
+    ProjectionType, ScalarAttributeType,
 };
 use axum::Router;
 use axum::body::Bytes;
@@ -17,12 +18,15 @@ use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use domain::{
-    Checkout, Money, OrderId, OrderLine, OrderStatus, ProductId, Quantity, Units, UserId,
+    Checkout, Money, Order, OrderId, OrderLine, OrderStatus, Payment, ProductId, Quantity,
+    Transition, Units, UserId,
 };
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use store::checkout_desk::Submission;
-use store::{Carts, CheckoutDesk, IdempotencyKeys, Orders, Stock};
+use store::{
+    Carts, CheckoutDesk, IdempotencyKeys, Orders, ProductNames, Products, ReturnsDesk, Stock,
+};
 use tokio::net::TcpListener;
 use uuid::Uuid;
 
@@ -36,10 +40,35 @@ pub(crate) enum Fault {
     LoseAnswer,
     /// Others buy units of a product just before.
     OthersTake(ProductId, Units),
+    /// Its shopper pays for an order just before.
+    SomebodyPays(Box<Order>),
 }
 
 /// How long the desk lets an order wait for payment.
 pub(crate) const PAYMENT_WINDOW: SignedDuration = SignedDuration::from_secs(60);
+
+/// A table's or an index's partition key, and its sort key if it has one.
+type Key = (&'static str, Option<&'static str>);
+
+/// A name and a key: a table's or an index's.
+type Keyed = (&'static str, Key);
+
+/// Every table, and its sparse indexes.
+const TABLES: [(&str, Key, &[Keyed]); 6] = [
+    ("Stock", ("product_id", None), &[]),
+    (
+        "Orders",
+        ("user_id", Some("order_id")),
+        &[
+            ("unpaid", ("unpaid_shard", Some("pay_by"))),
+            ("fulfilment", ("fulfilment", Some("order_id"))),
+        ],
+    ),
+    ("Carts", ("cart_id", None), &[]),
+    ("IdempotencyKeys", ("user_id", Some("idempotency_key")), &[]),
+    ("Products", ("product_id", None), &[]),
+    ("ProductNames", ("merchant_id", Some("name")), &[]),
+];
 
 /// The shop's tables, embedded, reached through the door.
 pub(crate) struct Books {
@@ -64,13 +93,8 @@ impl Books {
         let upstream = format!("http://{}", listener.local_addr().expect("an address"));
         tokio::spawn(dynoxide::server::serve_on(listener, database));
         let direct = client(&upstream);
-        for (table, partition, sort) in [
-            ("Stock", "product_id", None),
-            ("Orders", "user_id", Some("order_id")),
-            ("Carts", "cart_id", None),
-            ("IdempotencyKeys", "user_id", Some("idempotency_key")),
-        ] {
-            create_table(&direct, table, partition, sort).await;
+        for (table, key, indexes) in TABLES {
+            create_table(&direct, table, key, indexes).await;
         }
         let door = Arc::new(Door {
             upstream,
@@ -95,6 +119,18 @@ impl Books {
 
     pub(crate) fn desk(&self) -> CheckoutDesk {
         CheckoutDesk::new(&self.client, self.stock(), self.orders(), PAYMENT_WINDOW)
+    }
+
+    pub(crate) fn returns_desk(&self) -> ReturnsDesk {
+        ReturnsDesk::new(&self.client, self.stock(), self.orders())
+    }
+
+    pub(crate) fn products(&self) -> Products {
+        Products::new(&self.client, "Products")
+    }
+
+    pub(crate) fn product_names(&self) -> ProductNames {
+        ProductNames::new("ProductNames")
     }
 
     pub(crate) fn stock(&self) -> Stock {
@@ -190,6 +226,14 @@ pub(crate) fn named_checkout(name: &str, lines: &[(ProductId, i64)]) -> Checkout
     }
 }
 
+/// What a shopper does who pays.
+pub(crate) fn payment() -> Transition {
+    Transition::Pay(Payment {
+        payment_id: "payment-1".parse().expect("a payment's id"),
+        paid_at: Timestamp::now(),
+    })
+}
+
 /// As it is brought to the desk the first time.
 pub(crate) fn first_time(checkouts: &[Checkout]) -> Vec<Submission> {
     submissions(checkouts, false)
@@ -219,26 +263,43 @@ fn client(endpoint: &str) -> Client {
     Client::from_conf(config)
 }
 
-async fn create_table(client: &Client, table: &str, partition: &str, sort: Option<&str>) {
-    let keys = [(partition, KeyType::Hash)]
-        .into_iter()
-        .chain(sort.map(|sort| (sort, KeyType::Range)));
+async fn create_table(client: &Client, table: &str, key: Key, indexes: &[Keyed]) {
     let mut request = client
         .create_table()
         .table_name(table)
-        .billing_mode(BillingMode::PayPerRequest);
-    for (name, key_type) in keys {
+        .billing_mode(BillingMode::PayPerRequest)
+        .set_key_schema(Some(key_schema(key)));
+    let keys = indexes.iter().map(|(_, key)| *key).chain([key]);
+    let attributes: BTreeSet<&str> = keys
+        .flat_map(|(partition, sort)| sort.into_iter().chain([partition]))
+        .collect();
+    for name in attributes {
         let definition = AttributeDefinition::builder()
             .attribute_name(name)
             .attribute_type(ScalarAttributeType::S);
-        let key = KeySchemaElement::builder()
-            .attribute_name(name)
-            .key_type(key_type);
-        request = request
-            .attribute_definitions(definition.build().expect("a definition"))
-            .key_schema(key.build().expect("a key"));
+        request = request.attribute_definitions(definition.build().expect("a definition"));
+    }
+    for (name, key) in indexes {
+        let keys_only = Projection::builder().projection_type(ProjectionType::KeysOnly);
+        let index = GlobalSecondaryIndex::builder()
+            .index_name(*name)
+            .set_key_schema(Some(key_schema(*key)))
+            .projection(keys_only.build());
+        request = request.global_secondary_indexes(index.build().expect("an index"));
     }
     request.send().await.expect("the table is created");
+}
+
+fn key_schema((partition, sort): Key) -> Vec<KeySchemaElement> {
+    let element = |(name, key_type)| {
+        let element = KeySchemaElement::builder().attribute_name(name);
+        element.key_type(key_type).build().expect("a key")
+    };
+    [(partition, KeyType::Hash)]
+        .into_iter()
+        .chain(sort.map(|sort| (sort, KeyType::Range)))
+        .map(element)
+        .collect()
 }
 
 async fn pass(State(door): State<Arc<Door>>, headers: HeaderMap, body: Bytes) -> Response {
@@ -282,6 +343,13 @@ async fn pass(State(door): State<Arc<Door>>, headers: HeaderMap, body: Bytes) ->
         Some(Fault::LoseAnswer) => {
             door.forward(&headers, body).await;
             StatusCode::BAD_GATEWAY.into_response()
+        }
+        Some(Fault::SomebodyPays(order)) => {
+            let paid = Orders::new(&door.direct, "Orders")
+                .advance(&order, payment())
+                .await;
+            paid.expect("the order can be paid");
+            door.forward(&headers, body).await
         }
         Some(Fault::OthersTake(product, units)) => {
             door.take(product, units).await;

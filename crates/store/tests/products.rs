@@ -1,0 +1,142 @@
+//! What merchants offer and put on the shelf, against real tables.
+
+mod books;
+
+use books::{Books, Fault};
+use domain::{Money, Product};
+use jiff::Timestamp;
+use store::{ProductError, RestockError, StockLevel};
+use uuid::Uuid;
+
+fn offer(merchant: &str, name: &str) -> Product {
+    let now = Timestamp::now();
+    Product {
+        product_id: Uuid::now_v7().try_into().unwrap(),
+        merchant_id: merchant.parse().unwrap(),
+        name: name.parse().unwrap(),
+        description: "As good as they come.".parse().unwrap(),
+        price: Money::price(5.into()).unwrap(),
+        version: 1,
+        created_at: now,
+        updated_at: now,
+    }
+}
+
+fn changed(product: &Product, change: impl FnOnce(&mut Product)) -> Product {
+    let mut after = product.clone();
+    after.version += 1;
+    change(&mut after);
+    after
+}
+
+async fn create(books: &Books, product: &Product) -> Result<(), ProductError> {
+    let names = books.product_names();
+    books.products().create(&names, product).await
+}
+
+async fn update(books: &Books, before: &Product, after: &Product) -> Result<(), ProductError> {
+    let names = books.product_names();
+    books.products().update(&names, before, after).await
+}
+
+#[tokio::test]
+async fn a_merchant_has_one_product_of_a_name() {
+    let books = Books::open().await;
+    let tea = offer("ada", "Tea");
+    create(&books, &tea).await.unwrap();
+    let again = offer("ada", "Tea");
+    assert!(matches!(
+        create(&books, &again).await,
+        Err(ProductError::NameTaken)
+    ));
+    let there = books.products().get(again.product_id).await.unwrap();
+    assert_eq!(there, None, "the product is not there without its name");
+    create(&books, &offer("bob", "Tea")).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_renamed_product_frees_its_old_name() {
+    let books = Books::open().await;
+    let tea = offer("ada", "Tea");
+    let coffee = offer("ada", "Coffee");
+    create(&books, &tea).await.unwrap();
+    create(&books, &coffee).await.unwrap();
+    let taken = changed(&tea, |after| after.name = coffee.name.clone());
+    assert!(matches!(
+        update(&books, &tea, &taken).await,
+        Err(ProductError::NameTaken)
+    ));
+    let cocoa = changed(&tea, |after| after.name = "Cocoa".parse().unwrap());
+    update(&books, &tea, &cocoa).await.unwrap();
+    create(&books, &offer("ada", "Tea")).await.unwrap();
+    let back = changed(&cocoa, |after| after.name = tea.name.clone());
+    assert!(matches!(
+        update(&books, &cocoa, &back).await,
+        Err(ProductError::NameTaken)
+    ));
+}
+
+#[tokio::test]
+async fn of_two_changes_to_one_version_one_is_made() {
+    let books = Books::open().await;
+    let tea = offer("ada", "Tea");
+    create(&books, &tea).await.unwrap();
+    let dearer = changed(&tea, |after| after.price = Money::price(6.into()).unwrap());
+    let cheaper = changed(&tea, |after| after.price = Money::price(4.into()).unwrap());
+    update(&books, &tea, &dearer).await.unwrap();
+    assert!(matches!(
+        update(&books, &tea, &cheaper).await,
+        Err(ProductError::Changed)
+    ));
+    let there = books.products().get(tea.product_id).await.unwrap();
+    assert_eq!(there, Some(dearer));
+}
+
+#[tokio::test]
+async fn conflicts_and_lost_answers_change_nothing_twice() {
+    let books = Books::open().await;
+    let tea = offer("ada", "Tea");
+    books.next_transactions([Fault::Conflict, Fault::LoseAnswer]);
+    create(&books, &tea).await.unwrap();
+
+    let product = books.stocked(10).await;
+    books.next_transactions([Fault::Conflict, Fault::LoseAnswer]);
+    let level = books.stock().restock(product, 5, None).await.unwrap();
+    let once_more = StockLevel {
+        available: 15,
+        supply: 15,
+    };
+    assert_eq!(level, once_more);
+}
+
+#[tokio::test]
+async fn a_delivery_with_a_key_is_stocked_once() {
+    let books = Books::open().await;
+    let product = books.stocked(0).await;
+    let ada = "ada".parse().unwrap();
+    let now = Timestamp::now();
+    let restock = |units, key: &'static str, digest: &'static str| {
+        let once = books.idempotency_keys().once(&ada, key, digest, now);
+        let stock = books.stock();
+        async move { stock.restock(product, units, Some(&once)).await }
+    };
+    for _ in 0..3 {
+        let level = restock(7, "delivery 1", "seven").await.unwrap();
+        assert_eq!((level.available, level.supply), (7, 7));
+    }
+    assert!(matches!(
+        restock(8, "delivery 1", "eight").await,
+        Err(RestockError::OtherRequest)
+    ));
+    let level = restock(8, "delivery 2", "eight").await.unwrap();
+    assert_eq!(level.supply, 15);
+}
+
+#[tokio::test]
+async fn a_product_can_be_stocked_that_never_was() {
+    let books = Books::open().await;
+    let product = Uuid::now_v7().try_into().unwrap();
+    let level = books.stock().restock(product, 3, None).await.unwrap();
+    assert_eq!((level.available, level.supply), (3, 3));
+    books.assert_balanced(product, 0).await;
+}
