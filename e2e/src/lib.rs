@@ -1,1 +1,14 @@
+//! A shop of a test's own: the local cloud with real function processes, real HTTP, its own tables
+//! and queues in memory, on free ports. It is gone when the test is.
 
+mod answer;
+mod books;
+mod shop;
+mod shopper;
+mod wait;
+
+pub use answer::Answer;
+pub use books::{Books, OrderRecord};
+pub use shop::{Shop, Template};
+pub use shopper::{PATIENCE, Shopper, line, lines};
+pub use wait::eventually;

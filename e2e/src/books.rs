@@ -1,0 +1,140 @@
+//! The books as DynamoDB itself holds them, read without the shop's own code.
+
+use std::collections::{BTreeMap, HashMap};
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use domain::OrderStatus;
+
+use crate::shop::Shop;
+
+type Item = HashMap<String, AttributeValue>;
+
+/// Every order and every product's stock at one moment.
+#[derive(Debug)]
+pub struct Books {
+    /// Units by product.
+    pub stock: BTreeMap<String, StockRecord>,
+    /// All orders.
+    pub orders: Vec<OrderRecord>,
+}
+
+/// The stock of one product.
+#[derive(Debug, Clone, Copy)]
+pub struct StockRecord {
+    /// Units that can be bought.
+    pub available: i64,
+    /// Units ever stocked.
+    pub supply: i64,
+}
+
+/// One order.
+#[derive(Debug)]
+pub struct OrderRecord {
+    /// Its id.
+    pub order_id: String,
+    /// How far it has come.
+    pub status: OrderStatus,
+    /// Products and quantities.
+    pub lines: Vec<(String, i64)>,
+}
+
+impl Shop {
+    /// Reads the books.
+    ///
+    /// # Panics
+    /// When a table cannot be read, or holds what cannot be read.
+    pub async fn books(&self) -> Books {
+        let stock = self.scan("STOCK_TABLE").await;
+        let orders = self.scan("ORDERS_TABLE").await;
+        Books {
+            stock: stock
+                .iter()
+                .map(|item| {
+                    let record = StockRecord {
+                        available: number(item, "available"),
+                        supply: number(item, "supply"),
+                    };
+                    (text(item, "product_id"), record)
+                })
+                .collect(),
+            orders: orders.iter().map(order).collect(),
+        }
+    }
+
+    async fn scan(&self, table: &str) -> Vec<Item> {
+        self.dynamodb
+            .scan()
+            .table_name(self.variable(table))
+            .consistent_read(true)
+            .into_paginator()
+            .items()
+            .send()
+            .collect::<Result<_, _>>()
+            .await
+            .expect("the table can be read")
+    }
+}
+
+impl Books {
+    /// Orders with this status.
+    pub fn count(&self, status: OrderStatus) -> usize {
+        self.orders
+            .iter()
+            .filter(|order| order.status == status)
+            .count()
+    }
+
+    /// Asserts that nothing was oversold and nothing lost: `available >= 0`, and `supply` is what is
+    /// available and what orders hold, for every product.
+    ///
+    /// # Panics
+    /// When the books do not balance.
+    #[track_caller]
+    pub fn assert_balanced(&self) {
+        let mut held: BTreeMap<&str, i64> = BTreeMap::new();
+        for order in self
+            .orders
+            .iter()
+            .filter(|order| order.status.holds_stock())
+        {
+            for (product, quantity) in &order.lines {
+                *held.entry(product).or_default() += quantity;
+            }
+        }
+        for (product, stock) in &self.stock {
+            let held = held.remove(product.as_str()).unwrap_or(0);
+            assert!(stock.available >= 0, "{product} is oversold: {stock:?}");
+            assert_eq!(
+                stock.supply,
+                stock.available + held,
+                "{product}: {stock:?}, held {held}"
+            );
+        }
+        assert!(
+            held.is_empty(),
+            "orders hold what was never stocked: {held:?}"
+        );
+    }
+}
+
+fn order(item: &Item) -> OrderRecord {
+    let lines = item["lines"].as_l().expect("lines is a list");
+    OrderRecord {
+        order_id: text(item, "order_id"),
+        status: text(item, "status").parse().expect("is a status"),
+        lines: lines
+            .iter()
+            .map(|line| line.as_m().expect("a line is a map"))
+            .map(|line| (text(line, "product_id"), number(line, "quantity")))
+            .collect(),
+    }
+}
+
+fn text(item: &Item, name: &str) -> String {
+    item[name].as_s().expect("is a text").clone()
+}
+
+fn number(item: &Item, name: &str) -> i64 {
+    let number = item[name].as_n().expect("is a number");
+    number.parse().expect("is a whole number")
+}

@@ -1,0 +1,125 @@
+//! Who gets in, and what is whose.
+
+use e2e::{Shop, Shopper, line, lines};
+use reqwest::Method;
+use serde_json::json;
+
+/// Every route that needs a signed-in user, with a cart and an order to ask for.
+fn personal_routes(cart: &str, order: &str, product: &str) -> Vec<(Method, String)> {
+    let route = |method, path: &str| (method, path.to_owned());
+    vec![
+        route(Method::POST, "/carts"),
+        route(Method::GET, &format!("/carts/{cart}")),
+        route(Method::POST, &format!("/carts/{cart}/items")),
+        route(Method::PUT, &format!("/carts/{cart}/items/{product}")),
+        route(Method::DELETE, &format!("/carts/{cart}/items/{product}")),
+        route(Method::POST, &format!("/carts/{cart}/checkout")),
+        route(Method::POST, "/checkouts"),
+        route(Method::GET, "/orders"),
+        route(Method::GET, &format!("/orders/{order}")),
+    ]
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn only_a_good_token_gets_in() {
+    let shop = Shop::open().await;
+    let lamp = shop.stocked("Lamp", "129.90", 10).await;
+    let ada = shop.shopper("ada").await;
+    let cart = ada.cart(&[(lamp, 1)]).await;
+    let order = ada.buy(&[(lamp, 1)]).await;
+    ada.decided(&order).await;
+
+    let good = shop.token(&json!({ "sub": "ada" })).await;
+    let mut parts: Vec<&str> = good.split('.').collect();
+    // {"alg":"none"}
+    parts[0] = "eyJhbGciOiJub25lIn0";
+    let unsigned = format!("{}.{}.", parts[0], parts[1]);
+    let other = Shop::open().await;
+    let intruders = [
+        ("no token", shop.stranger()),
+        ("no JWT", shop.bearer("let-me-in")),
+        ("an empty token", shop.bearer("")),
+        ("a cut token", shop.bearer(&good[..good.len() - 40])),
+        ("an unsigned token", shop.bearer(unsigned)),
+        (
+            "another issuer's key",
+            shop.bearer(other.token(&json!({ "sub": "ada" })).await),
+        ),
+        (
+            "an expired token",
+            shop.bearer(
+                shop.token(&json!({ "sub": "ada", "ttl_seconds": -3600 }))
+                    .await,
+            ),
+        ),
+        (
+            "another audience",
+            shop.bearer(
+                shop.token(&json!({ "sub": "ada", "audience": "another-shop" }))
+                    .await,
+            ),
+        ),
+    ];
+    for (name, intruder) in &intruders {
+        for (method, path) in personal_routes(&cart, &order, &lamp.to_string()) {
+            let request = intruder.request(method, &path).json(&lines(&[(lamp, 1)]));
+            let answer = intruder.send(request).await;
+            assert_eq!(answer.status, 401, "{name}: {answer}");
+            assert!(
+                answer.header("www-authenticate").is_some(),
+                "{name}: {answer}"
+            );
+        }
+        intruder.get("/products").await.expect(200);
+    }
+    assert_eq!(
+        shop.books().await.orders.len(),
+        1,
+        "nobody else bought anything"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nobody_sees_another_s_cart_or_order() {
+    let shop = Shop::open().await;
+    let lamp = shop.stocked("Lamp", "129.90", 10).await;
+    let ada = shop.shopper("ada").await;
+    let eve = shop.shopper("eve").await;
+    let cart = ada.cart(&[(lamp, 1)]).await;
+    let pending = ada.buy(&[(lamp, 1)]).await;
+    let before = ada.get(&format!("/carts/{cart}")).await.expect(200).body;
+
+    unseen(&eve, &cart, &pending, &lamp.to_string()).await;
+    ada.decided(&pending).await;
+    unseen(&eve, &cart, &pending, &lamp.to_string()).await;
+    assert_eq!(
+        eve.get("/orders").await.expect(200).body["orders"],
+        json!([])
+    );
+
+    let after = ada.get(&format!("/carts/{cart}")).await.expect(200).body;
+    assert_eq!(after, before, "the cart is as it was");
+    let orders = ada.get("/orders").await.expect(200).body;
+    assert_eq!(orders["orders"].as_array().map(Vec::len), Some(1));
+    assert_eq!(shop.books().await.orders.len(), 1);
+}
+
+/// Another's things look exactly like things that never were.
+async fn unseen(eve: &Shopper<'_>, cart: &str, order: &str, product: &str) {
+    let never = "01934f2b-1d5e-7c40-8a4e-3f2b9d6c7e10";
+    let theirs = personal_routes(cart, order, product);
+    let nobodys = personal_routes(never, never, product);
+    for ((method, path), (_, never)) in theirs.into_iter().zip(nobodys) {
+        if path == never {
+            continue;
+        }
+        let body = match method {
+            Method::PUT => json!({ "quantity": 2 }),
+            _ => line(product.parse().expect("is an id"), 1),
+        };
+        let ask = |path: &str| eve.send(eve.request(method.clone(), path).json(&body));
+        let theirs = ask(&path).await.expect_problem(404);
+        let nobodys = ask(&never).await.expect_problem(404);
+        assert_eq!(theirs.body, nobodys.body, "{theirs}");
+    }
+}

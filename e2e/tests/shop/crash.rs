@@ -1,0 +1,74 @@
+//! A function that is killed while it works.
+
+use std::time::{Duration, Instant};
+
+use e2e::{PATIENCE, Shop, Template, eventually};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_order_is_decided_once_however_often_the_decider_is_killed() {
+    const BUYERS: usize = 150;
+    const KILLINGS: usize = 6;
+    // A batch that died comes back after the visibility timeout: the template's own would make this
+    // test wait for minutes. Many small batches leave many moments to be killed in.
+    let impatient = Template::default()
+        .replace("VisibilityTimeout: 40", "VisibilityTimeout: 5")
+        .replace("maxReceiveCount: 5", "maxReceiveCount: 100")
+        .parameter("CheckoutBatchSize", 5);
+    let shop = Shop::open_with(&impatient).await;
+    let lamp = shop.stocked("Lamp", "129.90", 1_000).await;
+    let ada = shop.shopper("ada").await;
+
+    let one = [(lamp, 1)];
+    let buys = (0..BUYERS).map(|_| ada.buy(&one));
+    let (order_ids, killed) = tokio::join!(
+        futures_util::future::join_all(buys),
+        kill_while_it_works(&shop, KILLINGS)
+    );
+    for order_id in &order_ids {
+        ada.decided(order_id).await;
+    }
+    eventually("an empty queue", PATIENCE, || async {
+        (shop.queued().await == 0).then_some(())
+    })
+    .await;
+
+    let books = shop.books().await;
+    books.assert_balanced();
+    assert_eq!(books.orders.len(), BUYERS);
+    assert_eq!(
+        books.stock[&lamp.to_string()].available,
+        1_000 - BUYERS as i64
+    );
+    let report = shop.function("checkout-batch").await;
+    assert!(killed > 0, "nobody was killed: {report}");
+    assert!(
+        report["errors"].as_u64() > Some(0),
+        "no batch died of it: {report}"
+    );
+}
+
+/// Kills the processes of checkout-batch as they come, so many times; gives how many were killed.
+async fn kill_while_it_works(shop: &Shop, times: usize) -> usize {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    let mut killed = 0;
+    let mut seen = 0;
+    while killed < times && Instant::now() < deadline {
+        let report = shop.function("checkout-batch").await;
+        let invocations = report["invocations"].as_u64().unwrap_or_default();
+        if invocations == seen {
+            tokio::task::yield_now().await;
+            continue;
+        }
+        seen = invocations;
+        for pid in shop.processes("checkout-batch").await {
+            // SAFETY: a signal to a process touches no memory of ours.
+            #[expect(
+                unsafe_code,
+                reason = "no safe API sends a signal to a process by its id"
+            )]
+            let sent = unsafe { libc::kill(pid, libc::SIGKILL) };
+            killed += usize::from(sent == 0);
+        }
+    }
+    killed
+}

@@ -1,0 +1,410 @@
+//! openapi.yaml tells the truth: each status it documents is brought about, and each answer has the
+//! documented headers and shape.
+
+use std::collections::BTreeSet;
+use std::fs;
+
+use e2e::{Answer, Shop, Template, line, lines};
+use reqwest::Method;
+use reqwest::header::CONTENT_TYPE;
+use serde_json::{Value, json};
+
+const OPENAPI: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../openapi.yaml");
+const TEMPLATE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../template.yaml");
+
+/// Documented answers that no request can bring about, and why.
+const UNREACHABLE: [(&str, &str, &str); 2] = [
+    (
+        "POST /carts/{cart_id}/checkout",
+        "503",
+        "needs a queue or table that is overloaded",
+    ),
+    (
+        "POST /checkouts",
+        "503",
+        "needs a queue or table that is overloaded",
+    ),
+];
+
+/// The documented API, and what of it was seen.
+struct Contract {
+    document: Value,
+    seen: BTreeSet<(String, String)>,
+}
+
+impl Contract {
+    fn read() -> Contract {
+        let text = fs::read_to_string(OPENAPI).expect("openapi.yaml is readable");
+        let document = serde_yaml_ng::from_str(&text).expect("openapi.yaml is YAML");
+        Contract {
+            document,
+            seen: BTreeSet::new(),
+        }
+    }
+
+    /// What is at this place, wherever it refers to.
+    fn at<'a>(&'a self, value: &'a Value) -> &'a Value {
+        match value["$ref"].as_str() {
+            Some(reference) => {
+                let pointer = reference.trim_start_matches('#');
+                let target = self.document.pointer(pointer);
+                self.at(target.unwrap_or_else(|| panic!("{reference} leads nowhere")))
+            }
+            None => value,
+        }
+    }
+
+    fn operations(&self) -> Vec<(String, &Value)> {
+        let paths = self.document["paths"].as_object().expect("there are paths");
+        let methods = ["get", "post", "put", "patch", "delete"];
+        paths
+            .iter()
+            .flat_map(|(path, item)| methods.map(|method| (method, path, &item[method])))
+            .filter(|(_, _, operation)| operation.is_object())
+            .map(|(method, path, operation)| {
+                (format!("{} {path}", method.to_uppercase()), operation)
+            })
+            .collect()
+    }
+
+    /// Checks an answer of this operation against the document.
+    #[track_caller]
+    fn check(&mut self, operation: &str, status: u16, answer: Answer) -> Answer {
+        let answer = answer.expect(status);
+        let operations = self.operations();
+        let found = operations.iter().find(|(name, _)| name == operation);
+        let (_, documented) = found.unwrap_or_else(|| panic!("{operation} is not documented"));
+        let response = self.at(&documented["responses"][status.to_string()]);
+        assert!(
+            response.is_object(),
+            "{operation} documents no {status}: {answer}"
+        );
+
+        for (name, header) in response["headers"].as_object().into_iter().flatten() {
+            let header = self.at(header);
+            match answer.header(name) {
+                Some(text) => self.validate(
+                    &header["schema"],
+                    &plain(text),
+                    &format!("{name} of {answer}"),
+                ),
+                None => assert!(header["required"] != true, "no {name}: {answer}"),
+            }
+        }
+        let content_type = answer.header("content-type").unwrap_or_default();
+        let schema = &response["content"][content_type]["schema"];
+        assert!(
+            schema.is_object(),
+            "{content_type} is not documented: {answer}"
+        );
+        self.validate(schema, &answer.body, &answer.to_string());
+        self.seen.insert((operation.to_owned(), status.to_string()));
+        answer
+    }
+
+    #[track_caller]
+    fn validate(&self, schema: &Value, value: &Value, what: &str) {
+        let schema = json!({ "components": self.document["components"], "allOf": [schema] });
+        let validator = jsonschema::options()
+            .should_validate_formats(true)
+            .build(&schema)
+            .expect("the schema is one");
+        let wrong: Vec<String> = validator
+            .iter_errors(value)
+            .map(|error| format!("{} {error}", error.instance_path()))
+            .collect();
+        assert!(wrong.is_empty(), "{wrong:#?} in {what}");
+    }
+
+    /// Asserts that every documented status was seen, but for the unreachable ones, which must not.
+    fn assert_all_seen(&self) {
+        let unreachable: BTreeSet<(String, String)> = UNREACHABLE
+            .iter()
+            .map(|(operation, status, _)| ((*operation).to_owned(), (*status).to_owned()))
+            .collect();
+        let documented: BTreeSet<(String, String)> = self
+            .operations()
+            .into_iter()
+            .flat_map(|(name, operation)| {
+                let statuses = operation["responses"]
+                    .as_object()
+                    .expect("it has responses");
+                let statuses = statuses.keys().filter(|status| *status != "default");
+                statuses
+                    .map(|status| (name.clone(), status.clone()))
+                    .collect::<Vec<_>>()
+            })
+            .collect();
+        let expected: BTreeSet<_> = documented.difference(&unreachable).cloned().collect();
+        let never: Vec<_> = expected.difference(&self.seen).collect();
+        assert!(never.is_empty(), "documented and never seen: {never:#?}");
+        let stale: Vec<_> = unreachable.difference(&documented).collect();
+        assert!(stale.is_empty(), "not documented any more: {stale:#?}");
+    }
+}
+
+/// A header's text as its schema sees it.
+fn plain(text: &str) -> Value {
+    text.parse::<u64>()
+        .map_or_else(|_| json!(text), |number| json!(number))
+}
+
+#[test]
+fn every_route_of_the_template_is_documented_and_no_other() {
+    let text = fs::read_to_string(TEMPLATE).expect("template.yaml is readable");
+    let template: serde_yaml_ng::Value = serde_yaml_ng::from_str(&text).expect("is YAML");
+    let mut routes = BTreeSet::new();
+    collect_routes(&template, &mut routes);
+    let contract = Contract::read();
+    let documented = contract
+        .operations()
+        .into_iter()
+        .map(|(name, _)| name)
+        .collect();
+    assert_eq!(routes, documented);
+}
+
+/// The HTTP API events anywhere below: they have a method and a path.
+fn collect_routes(value: &serde_yaml_ng::Value, routes: &mut BTreeSet<String>) {
+    if let (Some(method), Some(path)) = (
+        value.get("Method").and_then(serde_yaml_ng::Value::as_str),
+        value.get("Path").and_then(serde_yaml_ng::Value::as_str),
+    ) {
+        routes.insert(format!("{method} {path}"));
+    }
+    match value {
+        serde_yaml_ng::Value::Mapping(entries) => {
+            entries
+                .values()
+                .for_each(|entry| collect_routes(entry, routes));
+        }
+        serde_yaml_ng::Value::Sequence(entries) => {
+            entries
+                .iter()
+                .for_each(|entry| collect_routes(entry, routes));
+        }
+        _ => {}
+    }
+}
+
+#[test]
+fn every_example_is_what_its_schema_says() {
+    let contract = Contract::read();
+    let mut examples = 0;
+    let responses = contract.document["components"]["responses"].as_object();
+    let mut contents: Vec<&Value> = responses
+        .into_iter()
+        .flat_map(|responses| responses.values().map(|response| &response["content"]))
+        .collect();
+    for (_, operation) in contract.operations() {
+        contents.push(&operation["requestBody"]["content"]);
+        let responses = operation["responses"]
+            .as_object()
+            .expect("it has responses");
+        contents.extend(responses.values().map(|response| &response["content"]));
+    }
+    for media in contents
+        .into_iter()
+        .flat_map(Value::as_object)
+        .flat_map(|content| content.values())
+    {
+        let named = media["examples"].as_object().into_iter().flatten();
+        let values = named.map(|(_, example)| &example["value"]);
+        for example in values.chain(media.get("example")) {
+            contract.validate(&media["schema"], example, &example.to_string());
+            examples += 1;
+        }
+    }
+    assert!(examples > 0, "there are examples");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_running_shop_answers_as_documented() {
+    // A window that leaves time to see an order pending.
+    let shop =
+        Shop::open_with(&Template::default().parameter("CheckoutBatchWindowSeconds", 2)).await;
+    let mut api = Contract::read();
+    products(&shop, &mut api).await;
+    carts(&shop, &mut api).await;
+    checkouts(&shop, &mut api).await;
+    orders(&shop, &mut api).await;
+    api.assert_all_seen();
+}
+
+const NEVER: &str = "01934f2b-1d5e-7c40-8a4e-3f2b9d6c7e10";
+
+async fn products(shop: &Shop, api: &mut Contract) {
+    let lamp = shop.stocked("Lamp", "129.90", 10).await;
+    shop.stocked("Clock", "24.50", 0).await;
+    let anyone = shop.stranger();
+    api.check("GET /products", 200, anyone.get("/products?limit=1").await);
+    api.check("GET /products", 200, anyone.get("/products").await);
+    api.check("GET /products", 400, anyone.get("/products?limit=0").await);
+    api.check("GET /products", 400, anyone.get("/products?cursor=x").await);
+    let one = "GET /products/{product_id}";
+    api.check(one, 200, anyone.get(&format!("/products/{lamp}")).await);
+    api.check(one, 404, anyone.get(&format!("/products/{NEVER}")).await);
+}
+
+/// The refusals that all routes with a body share.
+async fn body_refusals(shop: &Shop, api: &mut Contract, operation: &str, path: &str) {
+    let (method, _) = operation.split_once(' ').expect("it has a method");
+    let method: Method = method.parse().expect("is a method");
+    let ada = shop.shopper("ada").await;
+    let send = |content_type: &'static str, body: String| {
+        let request = ada
+            .request(method.clone(), path)
+            .header(CONTENT_TYPE, content_type);
+        ada.send(request.body(body))
+    };
+    let padded = format!("{{}}{}", " ".repeat(70_000));
+    api.check(
+        operation,
+        400,
+        send("application/json", "{".to_owned()).await,
+    );
+    api.check(operation, 413, send("application/json", padded).await);
+    api.check(operation, 415, send("text/plain", "{}".to_owned()).await);
+    api.check(
+        operation,
+        422,
+        send("application/json", r#"{"x": 1}"#.to_owned()).await,
+    );
+    let stranger = shop.stranger();
+    let request = stranger.request(method, path).json(&json!({}));
+    api.check(operation, 401, stranger.send(request).await);
+}
+
+async fn carts(shop: &Shop, api: &mut Contract) {
+    let tea = shop.stocked("Tea", "4.20", 100).await;
+    let gone = shop.stocked("Gone", "1.00", 100).await;
+    let ada = shop.shopper("ada").await;
+    let open = "POST /carts";
+    api.check(open, 201, ada.post("/carts", &json!({})).await);
+    let cart = api.check(
+        open,
+        201,
+        ada.post("/carts", &lines(&[(tea, 1), (gone, 1)])).await,
+    );
+    body_refusals(shop, api, open, "/carts").await;
+    let cart = format!("/carts/{}", cart.text_of("cart_id"));
+    shop.withdraw(gone).await;
+
+    let show = "GET /carts/{cart_id}";
+    api.check(show, 200, ada.get(&cart).await);
+    api.check(show, 404, ada.get(&format!("/carts/{NEVER}")).await);
+    api.check(show, 401, shop.stranger().get(&cart).await);
+
+    let add = "POST /carts/{cart_id}/items";
+    let items = format!("{cart}/items");
+    api.check(add, 200, ada.post(&items, &line(tea, 2)).await);
+    api.check(
+        add,
+        404,
+        ada.post(&format!("/carts/{NEVER}/items"), &line(tea, 1))
+            .await,
+    );
+    body_refusals(shop, api, add, &items).await;
+
+    let set = "PUT /carts/{cart_id}/items/{product_id}";
+    let item = format!("{items}/{tea}");
+    let two = json!({ "quantity": 2 });
+    api.check(set, 200, ada.put(&item, &two).await);
+    api.check(set, 404, ada.put(&format!("{items}/{NEVER}"), &two).await);
+    body_refusals(shop, api, set, &item).await;
+
+    let remove = "DELETE /carts/{cart_id}/items/{product_id}";
+    api.check(remove, 200, ada.delete(&format!("{items}/{gone}")).await);
+    api.check(
+        remove,
+        404,
+        ada.delete(&format!("/carts/{NEVER}/items/{tea}")).await,
+    );
+    api.check(remove, 401, shop.stranger().delete(&item).await);
+
+    let check_out = "POST /carts/{cart_id}/checkout";
+    let checkout = format!("{cart}/checkout");
+    api.check(check_out, 202, ada.post_nothing(&checkout).await);
+    api.check(check_out, 202, ada.post_nothing(&checkout).await);
+    api.check(
+        check_out,
+        401,
+        shop.stranger().post_nothing(&checkout).await,
+    );
+    api.check(
+        check_out,
+        404,
+        ada.post_nothing(&format!("/carts/{NEVER}/checkout")).await,
+    );
+    let sold_out = shop.stocked("Sold out", "1.00", 0).await;
+    let hopeless = ada.cart(&[(sold_out, 1)]).await;
+    let answer = ada
+        .post_nothing(&format!("/carts/{hopeless}/checkout"))
+        .await;
+    api.check(check_out, 409, answer);
+    let empty = ada.cart(&[]).await;
+    api.check(
+        check_out,
+        422,
+        ada.post_nothing(&format!("/carts/{empty}/checkout")).await,
+    );
+
+    api.check(show, 200, ada.get(&cart).await);
+    api.check(add, 409, ada.post(&items, &line(tea, 1)).await);
+    api.check(set, 409, ada.put(&item, &two).await);
+    api.check(remove, 409, ada.delete(&item).await);
+}
+
+async fn checkouts(shop: &Shop, api: &mut Contract) {
+    let tea = shop.stocked("More tea", "4.20", 100).await;
+    let ada = shop.shopper("ada").await;
+    let buy = "POST /checkouts";
+    api.check(buy, 202, ada.post("/checkouts", &lines(&[(tea, 1)])).await);
+    body_refusals(shop, api, buy, "/checkouts").await;
+    let sold_out = shop.stocked("Sold out too", "1.00", 0).await;
+    api.check(
+        buy,
+        409,
+        ada.post("/checkouts", &lines(&[(sold_out, 1)])).await,
+    );
+    for (quantity, status) in [(1, 202), (1, 202), (2, 422)] {
+        let request = ada
+            .request(Method::POST, "/checkouts")
+            .header("Idempotency-Key", "once");
+        let answer = ada.send(request.json(&lines(&[(tea, quantity)]))).await;
+        api.check(buy, status, answer);
+    }
+}
+
+async fn orders(shop: &Shop, api: &mut Contract) {
+    let tea = shop.stocked("Even more tea", "4.20", 1).await;
+    let ada = shop.shopper("ada").await;
+    let show = "GET /orders/{order_id}";
+    let lost = ada.buy(&[(tea, 2)]).await;
+    let won = ada.buy(&[(tea, 1)]).await;
+    let pending = api.check(show, 200, ada.get(&format!("/orders/{won}")).await);
+    assert_eq!(pending.body["status"], "PENDING");
+    ada.decided(&won).await;
+    let accepted = api.check(show, 200, ada.get(&format!("/orders/{won}")).await);
+    assert_eq!(accepted.body["status"], "WAITING_PAYMENT");
+    ada.decided(&lost).await;
+    let rejected = api.check(show, 200, ada.get(&format!("/orders/{lost}")).await);
+    assert_eq!(rejected.body["status"], "REJECTED");
+    api.check(show, 404, ada.get(&format!("/orders/{NEVER}")).await);
+    api.check(
+        show,
+        401,
+        shop.stranger().get(&format!("/orders/{won}")).await,
+    );
+
+    let list = "GET /orders";
+    api.check(list, 200, ada.get("/orders?limit=2").await);
+    api.check(list, 200, ada.get("/orders").await);
+    api.check(
+        list,
+        200,
+        shop.shopper("somebody new").await.get("/orders").await,
+    );
+    api.check(list, 400, ada.get("/orders?cursor=x").await);
+    api.check(list, 401, shop.stranger().get("/orders").await);
+}
