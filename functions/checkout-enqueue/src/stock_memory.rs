@@ -22,7 +22,8 @@ pub(crate) struct StockMemory {
 
 #[derive(Clone, Copy)]
 struct Seen {
-    available: Units,
+    /// None for a product that was never stocked: whether there is such a product, others know.
+    available: Option<Units>,
     at: Instant,
 }
 
@@ -49,18 +50,18 @@ impl StockMemory {
             .filter(|product| !self.is_known(*product, now))
             .collect();
         if !unknown.is_empty() {
-            let shelf = self.stock.shelf(unknown.iter().copied()).await?;
+            let levels = self.stock.levels(unknown.iter().copied()).await?;
             let mut seen = self.seen();
             if seen.len() + unknown.len() > MOST_PRODUCTS {
                 seen.retain(|_, seen| seen.is_fresh(now));
             }
             seen.extend(unknown.into_iter().map(|product| {
-                let available = shelf.available(product);
+                let available = levels.get(&product).map(|level| level.available);
                 (product, Seen { available, at: now })
             }));
         }
         let seen = self.seen();
-        let nothing_left = |(product, _): &(ProductId, _)| seen[product].available == 0;
+        let nothing_left = |(product, _): &(ProductId, _)| seen[product].available == Some(0);
         let short = |(product_id, requested)| Shortage {
             product_id,
             requested,
