@@ -5,6 +5,7 @@ mod body;
 mod caller;
 mod error;
 mod fields;
+mod invocation;
 mod lines;
 mod page;
 mod path;

@@ -31,6 +31,7 @@ pub fn order_id_in_path(request: &Request) -> Result<OrderId, ApiError> {
     id(request, "order_id").ok_or(ApiError::NotFound(Thing::Order))
 }
 
-fn id<I: FromStr>(request: &Request, name: &str) -> Option<I> {
+/// The id that this part of the path names, if it is one.
+pub(crate) fn id<I: FromStr>(request: &Request, name: &str) -> Option<I> {
     request.path_parameters_ref()?.first(name)?.parse().ok()
 }

@@ -4,11 +4,15 @@ use std::future::Future;
 
 use domain::CartId;
 use domain::limits::MAX_BODY_BYTES;
+use lambda_http::lambda_runtime::Runtime;
 use lambda_http::request::RequestContext;
-use lambda_http::{Request, RequestExt, service_fn};
+use lambda_http::{Adapter, Request, RequestExt, service_fn};
+use telemetry::FlushLayer;
+use tracing::{Instrument as _, Span};
 use uuid::Uuid;
 
 use crate::error::ApiError;
+use crate::invocation;
 use crate::reply::Reply;
 
 /// Answers requests until Lambda ends the process.
@@ -21,16 +25,21 @@ where
     F: Future<Output = Result<Reply, ApiError>> + Send,
 {
     let answer = |request: Request| {
+        let span = invocation::span(&request);
         let handled = fits(&request).map(|()| handle(request));
         async {
             let reply = match handled {
                 Ok(reply) => reply.await,
                 Err(too_large) => Err(too_large),
             };
-            Ok::<Reply, lambda_http::Error>(reply.unwrap_or_else(Reply::from))
+            let reply = reply.unwrap_or_else(Reply::from);
+            Span::current().record("http.response.status_code", reply.status().as_u16());
+            Ok::<Reply, lambda_http::Error>(reply)
         }
+        .instrument(span)
     };
-    lambda_http::run(service_fn(answer)).await
+    let runtime = Runtime::new(Adapter::from(service_fn(answer)));
+    runtime.layer(FlushLayer).run().await
 }
 
 fn fits(request: &Request) -> Result<(), ApiError> {

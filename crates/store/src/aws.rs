@@ -20,6 +20,8 @@ use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use aws_types::SdkConfig;
 use jiff::SignedDuration;
 
+use crate::calls::Calls;
+
 /// How long connecting may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 
@@ -60,7 +62,9 @@ pub fn payment_window_from_env() -> Result<SignedDuration, MissingVariable> {
 /// # Errors
 /// When a variable that Lambda sets is missing.
 pub fn dynamodb_from_env() -> Result<aws_sdk_dynamodb::Client, MissingVariable> {
-    sdk_config("AWS_ENDPOINT_URL_DYNAMODB").map(|config| aws_sdk_dynamodb::Client::new(&config))
+    let config = sdk_config("AWS_ENDPOINT_URL_DYNAMODB")?;
+    let config = aws_sdk_dynamodb::config::Builder::from(&config).interceptor(Calls);
+    Ok(aws_sdk_dynamodb::Client::from_conf(config.build()))
 }
 
 /// An SQS client for a Lambda function.
@@ -68,7 +72,9 @@ pub fn dynamodb_from_env() -> Result<aws_sdk_dynamodb::Client, MissingVariable> 
 /// # Errors
 /// When a variable that Lambda sets is missing.
 pub fn sqs_from_env() -> Result<aws_sdk_sqs::Client, MissingVariable> {
-    sdk_config("AWS_ENDPOINT_URL_SQS").map(|config| aws_sdk_sqs::Client::new(&config))
+    let config = sdk_config("AWS_ENDPOINT_URL_SQS")?;
+    let config = aws_sdk_sqs::config::Builder::from(&config).interceptor(Calls);
+    Ok(aws_sdk_sqs::Client::from_conf(config.build()))
 }
 
 fn sdk_config(service_endpoint: &'static str) -> Result<SdkConfig, MissingVariable> {

@@ -5,6 +5,7 @@ pub mod audit;
 mod aws;
 mod backoff;
 mod batch_get;
+mod calls;
 pub mod carts;
 pub mod checkout_desk;
 mod checkout_queue;
@@ -27,7 +28,7 @@ pub use aws::{
 };
 pub use carts::{CartError, Carts};
 pub use checkout_desk::CheckoutDesk;
-pub use checkout_queue::CheckoutQueue;
+pub use checkout_queue::{CheckoutQueue, TRACEPARENT};
 pub use deadline::deadline;
 pub use error::StoreError;
 pub use expiry_queue::{ExpiryQueue, TimeToPayIsOver};

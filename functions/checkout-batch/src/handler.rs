@@ -4,10 +4,13 @@ use std::collections::HashMap;
 use std::time::{Duration, Instant, SystemTime};
 
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
-use domain::{Checkout, Order, OrderKey, OrderStatus};
+use domain::{Checkout, OrderKey};
 use lambda_runtime::{Error, LambdaEvent};
 use store::checkout_desk::Submission;
-use store::{CheckoutDesk, Report};
+use store::{CheckoutDesk, TRACEPARENT};
+use telemetry::Origin;
+
+use crate::account;
 
 /// Time kept free at the end of an invocation to report what is undecided. Without a report, every
 /// message of the batch comes again.
@@ -24,7 +27,13 @@ pub(crate) async fn decide_batch(
     let records = event.payload.records.len();
     let batch = Batch::read(event.payload.records)?;
     let report = desk.decide(batch.submissions, deadline).await;
-    log(&report, records, batch.unreadable.len(), started.elapsed());
+    let told = account::Batch {
+        size: records,
+        unreadable: batch.unreadable.len(),
+        origins: &batch.origins,
+        took: started.elapsed(),
+    };
+    account::give(&report, &told);
 
     let unsettled = report.refused.iter().chain(&report.unsettled);
     let unsettled = unsettled.flat_map(|order| &batch.messages[order]);
@@ -47,6 +56,8 @@ struct Batch {
     submissions: Vec<Submission>,
     /// The messages that carried each order: more than one where a shopper submitted again.
     messages: HashMap<OrderKey, Vec<String>>,
+    /// The traced requests that the orders come from.
+    origins: HashMap<OrderKey, Origin>,
     /// The messages that hold no checkout.
     unreadable: Vec<String>,
 }
@@ -63,6 +74,10 @@ impl Batch {
             let body = record.body.as_deref().unwrap_or_default();
             match serde_json::from_str::<Checkout>(body) {
                 Ok(checkout) => {
+                    if let Some(origin) = origin(&record) {
+                        origin.link();
+                        batch.origins.insert(checkout.key(), origin);
+                    }
                     let messages = batch.messages.entry(checkout.key()).or_default();
                     messages.push(message_id);
                     batch.submissions.push(Submission {
@@ -82,27 +97,14 @@ impl Batch {
     }
 }
 
-fn attribute(record: &SqsMessage, name: &str) -> Option<u64> {
-    record.attributes.get(name)?.parse().ok()
+/// The traced request that a message comes from.
+fn origin(record: &SqsMessage) -> Option<Origin> {
+    let traceparent = record.message_attributes.get(TRACEPARENT)?;
+    Origin::of(traceparent.string_value.as_deref()?)
 }
 
-fn log(report: &Report, records: usize, unreadable: usize, took: Duration) {
-    let accepted = |order: &&Order| order.status() == OrderStatus::WaitingPayment;
-    let accepted = report.settled.iter().filter(accepted).count();
-    tracing::info!(
-        size = records,
-        accepted,
-        rejected = report.settled.len() - accepted,
-        duplicates = report.already_settled.len(),
-        refused = report.refused.len(),
-        undecided = report.unsettled.len(),
-        unreadable,
-        transactions = report.transactions,
-        conflicts = report.conflicts,
-        retries = report.retries,
-        ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
-        "batch decided"
-    );
+fn attribute(record: &SqsMessage, name: &str) -> Option<u64> {
+    record.attributes.get(name)?.parse().ok()
 }
 
 #[cfg(test)]

@@ -1,8 +1,9 @@
 //! Decides checkouts: takes a batch of them from the queue and settles it in one transaction.
 
+mod account;
 mod handler;
 
-use lambda_runtime::{Error, run, service_fn};
+use lambda_runtime::Error;
 use store::CheckoutDesk;
 
 #[tokio::main(flavor = "current_thread")]
@@ -12,5 +13,8 @@ async fn main() -> Result<(), Error> {
         &store::dynamodb_from_env()?,
         store::payment_window_from_env()?,
     )?;
-    run(service_fn(|event| handler::decide_batch(&desk, event))).await
+    telemetry::run("decide checkouts", |event| {
+        handler::decide_batch(&desk, event)
+    })
+    .await
 }

@@ -152,7 +152,11 @@ impl Till {
 
     async fn queue(&self, cart: &Cart) -> Result<Reply, ApiError> {
         let checkout = cart.checkout().expect("only a submitted cart is queued");
-        self.queue.send(&checkout).await?;
+        let order_id = tracing::field::display(checkout.order_id);
+        tracing::Span::current().record("order_id", &order_id);
+        let traceparent = telemetry::current_traceparent();
+        self.queue.send(&checkout, traceparent).await?;
+        tracing::info!("checkout queued");
         Ok(api::accepted(checkout.order_id))
     }
 }
