@@ -3,6 +3,7 @@
 //
 //   k6 run loadtest/checkout.ts
 //
+// They choose from all that is on the shelves, or from -e PRODUCTS=<product id>,<product id>,…
 // -e SHOPPERS=100 shoppers at once, -e SECONDS=30, -e ACCEPTANCE_P95=500 and -e DECISION_P95=2000
 // the thresholds in milliseconds; and see lib/target.ts.
 
@@ -30,11 +31,8 @@ interface Setup {
 }
 
 export function setup(): Setup {
-  const offered = products().filter(({ available }) => available > 0);
-  if (offered.length === 0) {
-    throw new Error("nothing is on the shelves: restock, or start afresh");
-  }
-  return { tokens: signIn(SHOPPERS), products: offered.map(({ product_id }) => product_id) };
+  const wanted = __ENV.PRODUCTS ? __ENV.PRODUCTS.split(",") : onTheShelves();
+  return { tokens: signIn(SHOPPERS), products: wanted };
 }
 
 export default function (shop: Setup) {
@@ -48,6 +46,14 @@ export default function (shop: Setup) {
   if (order) {
     untilDecided(token, order);
   }
+}
+
+function onTheShelves(): string[] {
+  const offered = products().filter(({ available }) => available > 0);
+  if (offered.length === 0) {
+    throw new Error("nothing is on the shelves: restock, or start afresh");
+  }
+  return offered.map(({ product_id }) => product_id);
 }
 
 /** 1 to 5 different products, 1 to 10 units of each. */

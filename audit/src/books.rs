@@ -234,6 +234,8 @@ mod tests {
                 status,
                 lines: lines.try_into().unwrap(),
                 total: Money::try_from(rust_decimal::Decimal::from(total)).unwrap(),
+                submitted_at: PAY_BY,
+                decided_at: PAY_BY,
                 pay_by: (status == OrderStatus::WaitingPayment).then_some(PAY_BY),
             }),
         }

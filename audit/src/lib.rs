@@ -16,9 +16,11 @@ mod fault;
 mod reading;
 mod report;
 mod session;
+mod shop;
 
 pub use books::{Balance, BooksRead, OrdersRead, StockRead};
 pub use fault::{Fault, Faults};
-pub use reading::{Progress, Shop};
+pub use reading::Progress;
 pub use report::{Report, Verdict};
 pub use session::{Patience, audit};
+pub use shop::{Names, Shop};

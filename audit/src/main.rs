@@ -7,10 +7,9 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use audit::{Patience, Progress, Report, Shop, Verdict, audit};
+use audit::{Names, Patience, Progress, Report, Shop, Verdict, audit};
 use clap::Parser;
 use cloud::{Cloud, CloudArguments};
-use store::audit::Books;
 
 /// Proves from the tables that nothing was lost or oversold. Reads only.
 ///
@@ -20,18 +19,8 @@ use store::audit::Books;
 struct Arguments {
     #[command(flatten)]
     cloud: CloudArguments,
-    /// The Stock table [default: found by its name]
-    #[arg(long, env = "STOCK_TABLE", value_name = "NAME")]
-    stock_table: Option<String>,
-    /// The Orders table [default: found by its name]
-    #[arg(long, env = "ORDERS_TABLE", value_name = "NAME")]
-    orders_table: Option<String>,
-    /// The Carts table [default: found by its name]
-    #[arg(long, env = "CARTS_TABLE", value_name = "NAME")]
-    carts_table: Option<String>,
-    /// The checkout queue [default: found by its name]
-    #[arg(long, env = "CHECKOUT_QUEUE_URL", value_name = "URL")]
-    queue_url: Option<String>,
+    #[command(flatten)]
+    names: Names,
     /// Seconds to wait for the queue to be empty and the stock to stand still
     #[arg(long, value_name = "SECONDS", default_value_t = 60)]
     wait: u64,
@@ -70,7 +59,10 @@ async fn main() -> ExitCode {
 
 async fn run(arguments: &Arguments) -> Result<Report> {
     let cloud = Cloud::connect(&arguments.cloud).await?;
-    let shop = find(&cloud, arguments).await?;
+    let shop = Shop {
+        segments: arguments.segments,
+        ..Shop::find(&cloud, &arguments.names).await?
+    };
     let patience = Patience {
         for_rest: Duration::from_secs(arguments.wait),
         for_a_decision: Duration::from_secs(arguments.grace),
@@ -82,25 +74,4 @@ async fn run(arguments: &Arguments) -> Result<Report> {
     let report = audit(&shop, patience, &progress).await;
     drop(line);
     report.with_context(|| format!("the books at {} cannot be read", cloud.place()))
-}
-
-async fn find(cloud: &Cloud, arguments: &Arguments) -> Result<Shop> {
-    let table = async |logical_id, given: &Option<String>, flag| {
-        cloud.table(logical_id, given.as_deref(), flag).await
-    };
-    let books = Books::new(
-        cloud.dynamodb(),
-        table("StockTable", &arguments.stock_table, "--stock-table").await?,
-        table("OrdersTable", &arguments.orders_table, "--orders-table").await?,
-        table("CartsTable", &arguments.carts_table, "--carts-table").await?,
-    );
-    let queue_url = arguments.queue_url.as_deref();
-    Ok(Shop {
-        books,
-        sqs: cloud.sqs().clone(),
-        queue_url: cloud
-            .queue("CheckoutQueue", queue_url, "--queue-url")
-            .await?,
-        segments: arguments.segments,
-    })
 }

@@ -5,23 +5,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use jiff::Timestamp;
 use store::StoreError;
-use store::audit::{Books, Segment, backlog};
+use store::audit::{Books, Segment};
 use tokio::task::JoinSet;
 
 use crate::books::{BooksRead, OrdersRead, StockRead};
-
-/// Where the books are, and the queue whose checkouts are yet to be entered.
-#[derive(Debug, Clone)]
-pub struct Shop {
-    /// The tables.
-    pub books: Books,
-    /// SQS.
-    pub sqs: aws_sdk_sqs::Client,
-    /// The URL of the checkout queue.
-    pub queue_url: String,
-    /// In how many parts to read each table, side by side.
-    pub segments: u16,
-}
+use crate::shop::Shop;
 
 /// How many orders and carts have been read so far, by whoever reads.
 #[derive(Debug, Clone, Default)]
@@ -60,11 +48,6 @@ pub(crate) struct Reading {
 }
 
 impl Shop {
-    /// Checkouts on their way to a decision, roughly.
-    pub(crate) async fn backlog(&self) -> Result<u64, StoreError> {
-        backlog(&self.sqs, &self.queue_url).await
-    }
-
     /// Reads everything once.
     pub(crate) async fn read(&self, due: Due, progress: &Progress) -> Result<Reading, StoreError> {
         progress.restart();

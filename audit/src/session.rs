@@ -5,8 +5,9 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use store::StoreError;
 
-use crate::reading::{Due, Progress, Reading, Shop};
+use crate::reading::{Due, Progress, Reading};
 use crate::report::{Report, Verdict};
+use crate::shop::Shop;
 
 /// Between two looks at books that move.
 const PAUSE: Duration = Duration::from_secs(1);

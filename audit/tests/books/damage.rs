@@ -114,6 +114,7 @@ async fn orders_that_are_not_whole_are_seen() {
         "SET #lines[0].product_id = :odd",
         "REMOVE #total",
         "REMOVE pay_by",
+        "REMOVE decided_at",
     ] {
         let shop = Shop::open().await;
         let product = shop.stocked(10).await;

@@ -145,7 +145,9 @@ impl Books {
     ) -> Result<(), StoreError> {
         let scan = self
             .scan(&self.orders, segment)
-            .projection_expression("user_id, order_id, #status, #lines, #total, submitted_at, decided_at, pay_by")
+            .projection_expression(
+                "user_id, order_id, #status, #lines, #total, submitted_at, decided_at, pay_by",
+            )
             .expression_attribute_names("#status", "status")
             .expression_attribute_names("#lines", "lines")
             .expression_attribute_names("#total", "total");

@@ -1,0 +1,66 @@
+//! One kept-alive HTTP/1.1 connection: a shopper's browser, without the browser.
+
+use anyhow::{Context, Result};
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full};
+use hyper::client::conn::http1::{self, SendRequest};
+use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
+use hyper::{Method, Request, StatusCode};
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
+
+/// A connection to the shop, with the token of the shopper who uses it.
+pub(crate) struct Connection {
+    sender: SendRequest<Full<Bytes>>,
+    authority: String,
+    token: String,
+}
+
+impl Connection {
+    /// Connects to an `http://` URL.
+    pub(crate) async fn open(url: &str, token: String) -> Result<Connection> {
+        let authority = url
+            .strip_prefix("http://")
+            .context("only http:// is spoken here")?;
+        Ok(Connection {
+            sender: connect(authority).await?,
+            authority: authority.to_owned(),
+            token,
+        })
+    }
+
+    /// Posts JSON, and gives the status once the whole answer is there. Connects again after a
+    /// failure, so the next request finds a good connection.
+    pub(crate) async fn post(&mut self, path: &str, body: Bytes) -> Result<StatusCode> {
+        let request = Request::builder()
+            .method(Method::POST)
+            .uri(path)
+            .header(HOST, &self.authority)
+            .header(AUTHORIZATION, format!("Bearer {}", self.token))
+            .header(CONTENT_TYPE, "application/json")
+            .body(Full::new(body))?;
+        let answer = self.exchange(request).await;
+        if answer.is_err() {
+            self.sender = connect(&self.authority).await?;
+        }
+        answer
+    }
+
+    async fn exchange(&mut self, request: Request<Full<Bytes>>) -> Result<StatusCode> {
+        self.sender.ready().await?;
+        let answer = self.sender.send_request(request).await?;
+        let status = answer.status();
+        answer.into_body().collect().await?;
+        Ok(status)
+    }
+}
+
+async fn connect(authority: &str) -> Result<SendRequest<Full<Bytes>>> {
+    let stream = TcpStream::connect(authority)
+        .await
+        .with_context(|| format!("nothing answers at {authority}"))?;
+    stream.set_nodelay(true)?;
+    let (sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
+    tokio::spawn(connection);
+    Ok(sender)
+}

@@ -1,0 +1,109 @@
+//! What became of the checkouts, from the books themselves: no shopper has to ask, so asking costs
+//! the measurement nothing.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use audit::Names;
+use cloud::Cloud;
+use domain::{ProductId, Units};
+use jiff::{SignedDuration, Timestamp};
+use store::audit::{OrderEntry, Segment};
+
+use crate::latency::Latencies;
+
+/// How long the last decisions may take.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// The tables and the queue to look at.
+#[derive(Debug, Clone)]
+pub(crate) struct Ledger(audit::Shop);
+
+/// The orders that a run led to.
+#[derive(Debug)]
+pub(crate) struct Decisions {
+    pub(crate) won: u64,
+    pub(crate) rejected: u64,
+    pub(crate) units_sold: Units,
+    /// From the first submission to the last decision.
+    pub(crate) took: Duration,
+    /// From submission to decision.
+    pub(crate) latencies: Latencies,
+}
+
+impl Ledger {
+    pub(crate) async fn of(cloud: &Cloud) -> Result<Ledger> {
+        audit::Shop::find(cloud, &Names::default())
+            .await
+            .map(Ledger)
+    }
+
+    /// Waits until nothing is on its way any more.
+    pub(crate) async fn at_rest(&self) -> Result<()> {
+        let give_up = Instant::now() + PATIENCE;
+        while self.0.backlog().await? > 0 {
+            if Instant::now() > give_up {
+                bail!("the queue was not empty after {PATIENCE:?}");
+            }
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+        Ok(())
+    }
+
+    /// The orders for a product.
+    pub(crate) async fn decisions(&self, product: ProductId) -> Result<Decisions> {
+        let mut decisions = Decisions {
+            won: 0,
+            rejected: 0,
+            units_sold: 0,
+            took: Duration::ZERO,
+            latencies: Latencies::new(),
+        };
+        let mut first = Timestamp::MAX;
+        let mut last = Timestamp::MIN;
+        let mut unreadable = None;
+        for segment in Segment::all(1) {
+            let each = |entry: store::audit::Found<OrderEntry>| match entry.content {
+                Ok(order) if order.lines.iter().any(|line| line.product_id == product) => {
+                    first = first.min(order.submitted_at);
+                    last = last.max(order.decided_at);
+                    decisions.add(&order);
+                }
+                Ok(_) => {}
+                Err(error) => unreadable = Some(error),
+            };
+            self.0.books.orders(segment, each).await?;
+        }
+        if let Some(error) = unreadable {
+            return Err(error).context("an order cannot be read");
+        }
+        decisions.took = positive(last.duration_since(first));
+        Ok(decisions)
+    }
+}
+
+impl Decisions {
+    fn add(&mut self, order: &OrderEntry) {
+        if order.status.holds_stock() {
+            self.won += 1;
+            let units = order.lines.iter().map(|line| line.quantity.units());
+            self.units_sold += units.sum::<Units>();
+        } else {
+            self.rejected += 1;
+        }
+        let took = order.decided_at.duration_since(order.submitted_at);
+        self.latencies.record(positive(took));
+    }
+
+    pub(crate) fn count(&self) -> u64 {
+        self.won + self.rejected
+    }
+
+    pub(crate) fn per_second(&self) -> f64 {
+        self.count() as f64 / self.took.as_secs_f64().max(f64::EPSILON)
+    }
+}
+
+fn positive(duration: SignedDuration) -> Duration {
+    Duration::try_from(duration).unwrap_or_default()
+}

@@ -1,0 +1,46 @@
+//! Latencies, counted in microseconds.
+
+use std::time::Duration;
+
+use hdrhistogram::Histogram;
+use serde::{Deserialize, Serialize};
+
+/// How long something took, many times over.
+#[derive(Debug, Clone)]
+pub(crate) struct Latencies(Histogram<u64>);
+
+/// The percentiles that people ask for, in milliseconds.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Percentiles {
+    pub(crate) p50: f64,
+    pub(crate) p95: f64,
+    pub(crate) p99: f64,
+    pub(crate) max: f64,
+}
+
+impl Latencies {
+    pub(crate) fn new() -> Latencies {
+        Latencies(Histogram::new(3).expect("three digits are a precision"))
+    }
+
+    pub(crate) fn record(&mut self, took: Duration) {
+        self.0
+            .saturating_record(u64::try_from(took.as_micros()).unwrap_or(u64::MAX));
+    }
+
+    pub(crate) fn merge(&mut self, other: &Latencies) {
+        self.0
+            .add(&other.0)
+            .expect("an auto-resizing histogram takes any value");
+    }
+
+    pub(crate) fn percentiles(&self) -> Percentiles {
+        let at = |quantile| self.0.value_at_quantile(quantile) as f64 / 1_000.0;
+        Percentiles {
+            p50: at(0.50),
+            p95: at(0.95),
+            p99: at(0.99),
+            max: self.0.max() as f64 / 1_000.0,
+        }
+    }
+}

@@ -1,0 +1,178 @@
+//! Measuring a rush.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use anyhow::Result;
+use cloud::{Cloud, CloudArguments};
+use domain::{ProductId, Units};
+use hyper::StatusCode;
+use loadtest::{LocalShop, Profile, Shelves};
+
+use crate::arrival::Arrival;
+use crate::buyers::{self, Route, Rush};
+use crate::decisions::Ledger;
+use crate::measurement::{Measurement, Mode};
+use crate::naive;
+use crate::processor::ProcessorTimes;
+
+/// More units than any measurement sells.
+pub(crate) const PLENTY: Units = 1_000_000_000;
+
+/// A shop to measure, with what is needed to look behind its counter.
+pub(crate) struct Bench {
+    pub(crate) shop: LocalShop,
+    pub(crate) cloud: Cloud,
+    pub(crate) shelves: Shelves,
+    pub(crate) ledger: Ledger,
+    /// Whether it was opened with AWS's latencies and contention.
+    pub(crate) realism: bool,
+}
+
+/// How a rush is to be.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Plan {
+    pub(crate) mode: Mode,
+    pub(crate) buyers: usize,
+    pub(crate) arrival: Arrival,
+    pub(crate) duration: Duration,
+    pub(crate) units: Units,
+}
+
+impl Bench {
+    /// Opens a shop in its release build, on free ports.
+    pub(crate) async fn open(realism: bool) -> Result<Bench> {
+        let arguments: &[&str] = if realism { &["--realism", "aws"] } else { &[] };
+        Self::of(
+            LocalShop::start(Profile::Release, arguments).await?,
+            realism,
+        )
+        .await
+    }
+
+    /// A shop that is open.
+    pub(crate) async fn of(shop: LocalShop, realism: bool) -> Result<Bench> {
+        let cloud = Cloud::connect(&CloudArguments {
+            endpoint: Some(shop.edge_url.clone()),
+            ..CloudArguments::default()
+        })
+        .await?;
+        Ok(Bench {
+            shelves: Shelves::of(&cloud).await?,
+            ledger: Ledger::of(&cloud).await?,
+            shop,
+            cloud,
+            realism,
+        })
+    }
+
+    /// A rush for a new product.
+    pub(crate) async fn measure(&self, plan: Plan) -> Result<Measurement> {
+        let product = self
+            .shelves
+            .add("The one thing everybody wants", plan.units)
+            .await?;
+        self.measure_product(plan, product).await
+    }
+
+    /// A rush for a product.
+    pub(crate) async fn measure_product(
+        &self,
+        plan: Plan,
+        product: ProductId,
+    ) -> Result<Measurement> {
+        let before = ProcessorTimes::now(&self.shop).await?;
+        let mut measurement = match plan.mode {
+            Mode::Batch => self.through_the_shop(plan, product, Route::Queued).await?,
+            Mode::Direct => self.through_the_shop(plan, product, Route::Direct).await?,
+            Mode::Naive => self.naively(plan, product).await?,
+        };
+        let used = ProcessorTimes::now(&self.shop).await?.since(&before);
+        let orders = measurement.decided.max(1) as f64;
+        measurement.processor_micros_per_order = used
+            .into_iter()
+            .map(|(process, time)| (process, time.as_secs_f64() * 1e6 / orders))
+            .filter(|(_, micros)| *micros > 0.0)
+            .collect();
+        Ok(measurement)
+    }
+
+    async fn through_the_shop(
+        &self,
+        plan: Plan,
+        product: ProductId,
+        route: Route,
+    ) -> Result<Measurement> {
+        let rush = Rush {
+            product,
+            connections: plan.buyers,
+            arrival: plan.arrival,
+            duration: plan.duration,
+            route,
+        };
+        let answers = buyers::rush(&self.shop, rush).await?;
+        self.ledger.at_rest().await?;
+        let decisions = self.ledger.decisions(product).await?;
+        let accepted = match route {
+            Route::Queued => StatusCode::ACCEPTED,
+            Route::Direct => StatusCode::CREATED,
+        };
+        Ok(Measurement {
+            accepted: answers.of(accepted),
+            accepted_per_second: answers.per_second(accepted),
+            sold_out_at_once: answers.of(StatusCode::CONFLICT),
+            failures: answers.failures(),
+            decided: decisions.count(),
+            decided_per_second: decisions.per_second(),
+            acceptance_ms: answers.latencies.percentiles(),
+            decision_ms: decisions.latencies.percentiles(),
+            ..self.blank(plan)
+        })
+    }
+
+    async fn naively(&self, plan: Plan, product: ProductId) -> Result<Measurement> {
+        let Plan {
+            buyers,
+            arrival,
+            duration,
+            ..
+        } = plan;
+        let outcome = naive::rush(&self.cloud, product, buyers, arrival, duration).await?;
+        let seconds = outcome.took.as_secs_f64();
+        let per_second = outcome.decided as f64 / seconds;
+        Ok(Measurement {
+            accepted: outcome.decided,
+            accepted_per_second: per_second,
+            failures: outcome.undecided,
+            decided: outcome.decided,
+            decided_per_second: per_second,
+            stock_writes: Some(outcome.transactions + outcome.conflicts),
+            acceptance_ms: outcome.latencies.percentiles(),
+            decision_ms: outcome.latencies.percentiles(),
+            ..self.blank(plan)
+        })
+    }
+
+    fn blank(&self, plan: Plan) -> Measurement {
+        Measurement {
+            mode: plan.mode,
+            realism: self.realism,
+            buyers: plan.buyers,
+            offered_per_second: match plan.arrival {
+                Arrival::Closed => None,
+                Arrival::Open { rate } => Some(rate),
+            },
+            seconds: plan.duration.as_secs_f64(),
+            accepted: 0,
+            accepted_per_second: 0.0,
+            sold_out_at_once: 0,
+            failures: 0,
+            decided: 0,
+            decided_per_second: 0.0,
+            stock_writes: None,
+            acceptance_ms: Default::default(),
+            decision_ms: Default::default(),
+            processor_micros_per_order: BTreeMap::new(),
+        }
+    }
+}

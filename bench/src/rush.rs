@@ -1,0 +1,85 @@
+//! Many buyers, one product: batch and naive side by side.
+
+use anyhow::{Result, ensure};
+use clap::{Args, ValueEnum};
+use domain::Units;
+use loadtest::LocalShop;
+
+use crate::Crowd;
+use crate::arrival::Arrival;
+use crate::measure::{Bench, PLENTY, Plan};
+use crate::measurement::{Mode, processor_table, table};
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    crowd: Crowd,
+    /// How the shop sells; may be given several times [default: batch and naive]
+    #[arg(long = "mode", value_enum)]
+    modes: Vec<Mode>,
+    /// Buyers a second, however slow the shop is [default: each as often as it is served]
+    #[arg(long, value_name = "NUMBER")]
+    rate: Option<f64>,
+    /// Units of the product [default: plenty]
+    #[arg(long, value_name = "NUMBER", default_value_t = PLENTY, hide_default_value = true)]
+    units: Units,
+    /// Whether the local cloud has AWS's latencies and contention [default: one after the other]
+    #[arg(long, value_enum)]
+    realism: Option<Realism>,
+    /// Measure the shop whose AWS edge is here, such as http://127.0.0.1:4566 [default: one that is
+    /// opened for the purpose]
+    #[arg(long, value_name = "URL", conflicts_with = "realism")]
+    edge_url: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Realism {
+    Off,
+    Aws,
+}
+
+pub(crate) async fn measure(arguments: &Arguments) -> Result<()> {
+    let modes = match arguments.modes.as_slice() {
+        [] => &[Mode::Batch, Mode::Naive],
+        chosen => chosen,
+    };
+    let realism = match arguments.realism {
+        Some(chosen) => vec![chosen == Realism::Aws],
+        None if arguments.edge_url.is_some() => vec![false],
+        None => vec![false, true],
+    };
+    let mut measurements = Vec::new();
+    for realism in realism {
+        let bench = open(arguments, realism).await?;
+        for mode in modes {
+            measurements.push(bench.measure(plan(arguments, *mode)).await?);
+        }
+    }
+    for one in &measurements {
+        println!("{}", processor_table(one));
+    }
+    println!("{}", table(&measurements));
+    arguments.crowd.write(&measurements)
+}
+
+async fn open(arguments: &Arguments, realism: bool) -> Result<Bench> {
+    let Some(url) = &arguments.edge_url else {
+        return Bench::open(realism).await;
+    };
+    let shop = LocalShop::find(url).await?;
+    ensure!(shop.is_some(), "nothing answers at {url}");
+    Bench::of(shop.expect("it is there"), realism).await
+}
+
+fn plan(arguments: &Arguments, mode: Mode) -> Plan {
+    Plan {
+        mode,
+        buyers: arguments.crowd.buyers,
+        arrival: match arguments.rate {
+            Some(rate) => Arrival::Open { rate },
+            None => Arrival::Closed,
+        },
+        duration: arguments.crowd.duration(),
+        units: arguments.units,
+    }
+}

@@ -1,0 +1,77 @@
+//! Rates against concurrency and latencies against load, for batch and naive, with AWS's latencies
+//! and contention; and plots of both.
+
+use std::fs;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::Result;
+use clap::Args;
+use serde::{Deserialize, Serialize};
+
+use crate::arrival::Arrival;
+use crate::measure::{Bench, PLENTY, Plan};
+use crate::measurement::{Measurement, Mode, table};
+use crate::{plot, write_json};
+
+/// Buyers at once, each coming again as soon as it is served.
+const CROWDS: [usize; 7] = [1, 2, 5, 10, 20, 50, 100];
+
+/// Buyers a second, however slow the shop is.
+const RATES: [f64; 8] = [25.0, 50.0, 100.0, 200.0, 400.0, 800.0, 1_200.0, 1_600.0];
+
+/// Connections that an open arrival may use; enough that nobody waits for one before the shop is
+/// overrun.
+const CONNECTIONS: usize = 200;
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Arguments {
+    /// How long each point is measured
+    #[arg(long, value_name = "NUMBER", default_value_t = 10.0)]
+    seconds: f64,
+    /// Where the figures and plots go
+    #[arg(long, value_name = "DIR", default_value = "docs/performance")]
+    folder: PathBuf,
+}
+
+/// All points of the plots.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Figures {
+    /// By buyers at once.
+    pub(crate) by_concurrency: Vec<Measurement>,
+    /// By buyers a second.
+    pub(crate) by_load: Vec<Measurement>,
+}
+
+pub(crate) async fn measure(arguments: &Arguments) -> Result<()> {
+    let duration = Duration::from_secs_f64(arguments.seconds);
+    let mut figures = Figures::default();
+    for mode in [Mode::Batch, Mode::Naive] {
+        let bench = Bench::open(true).await?;
+        let plan = Plan {
+            mode,
+            buyers: CONNECTIONS,
+            arrival: Arrival::Closed,
+            duration,
+            units: PLENTY,
+        };
+        for buyers in CROWDS {
+            let one = bench.measure(Plan { buyers, ..plan }).await?;
+            println!("{}", table(std::slice::from_ref(&one)));
+            figures.by_concurrency.push(one);
+        }
+        for rate in RATES {
+            let arrival = Arrival::Open { rate };
+            let one = bench.measure(Plan { arrival, ..plan }).await?;
+            println!("{}", table(std::slice::from_ref(&one)));
+            let overrun = one.decided_per_second < rate / 2.0;
+            figures.by_load.push(one);
+            if overrun {
+                break;
+            }
+        }
+    }
+    fs::create_dir_all(&arguments.folder)?;
+    write_json(&arguments.folder.join("figures.json"), &figures)?;
+    plot::draw(&figures, &arguments.folder)
+}

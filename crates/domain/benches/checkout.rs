@@ -1,0 +1,119 @@
+//! What the processor has to do for a checkout, without any network: deciding it, and carrying it
+//! through the queue as JSON.
+
+use std::hint::black_box;
+
+use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
+use domain::{
+    Checkout, Money, Order, OrderLine, ProductId, Quantity, Shelf, Terms, TransactionLimits,
+    UserId, allocate,
+};
+use jiff::Timestamp;
+use uuid::Uuid;
+
+/// Checkouts in a batch: one full batch of the queue, and rushes far beyond.
+const BATCHES: [usize; 3] = [90, 1_000, 10_000];
+
+/// Products that the checkouts are spread over, one hot and the others now and then.
+const PRODUCTS: u128 = 20;
+
+/// Lines of the n-th checkout: mostly one.
+fn lines(number: usize) -> usize {
+    if number.is_multiple_of(5) { 3 } else { 1 }
+}
+
+fn product(number: u128) -> ProductId {
+    Uuid::from_u128(number)
+        .try_into()
+        .expect("any UUID will do")
+}
+
+fn checkout(number: usize) -> Checkout {
+    let line = |index: usize| OrderLine {
+        product_id: product((index * number) as u128 % PRODUCTS),
+        name: "Midnight Sun Turntable"
+            .to_owned()
+            .try_into()
+            .expect("a name"),
+        quantity: Quantity::try_from(1 + number as i64 % 3).expect("a quantity"),
+        unit_price: Money::price(129.into()).expect("a price"),
+    };
+    let mut lines: Vec<OrderLine> = (0..lines(number)).map(line).collect();
+    lines.sort_by_key(|line| line.product_id);
+    lines.dedup_by_key(|line| line.product_id);
+    Checkout {
+        order_id: Uuid::now_v7().try_into().expect("an order id"),
+        user_id: UserId::try_from(format!("shopper-{number}")).expect("a user id"),
+        lines: lines.try_into().expect("order lines"),
+        submitted_at: Timestamp::now(),
+    }
+}
+
+/// Decides all of them, transaction by transaction, as the desk does.
+fn allocate_all(checkouts: &[Checkout], shelf: &mut Shelf) -> usize {
+    let now = Timestamp::now();
+    let terms = Terms {
+        decided_at: now,
+        pay_by: now,
+    };
+    let mut waiting = checkouts;
+    let mut transactions = 0;
+    while !waiting.is_empty() {
+        let size_of = |order: &Order| 1_000 + 100 * order.lines().iter().len();
+        let plan = allocate(waiting, shelf, TransactionLimits::default(), terms, size_of);
+        shelf.take(&plan.moves);
+        waiting = &waiting[plan.orders.len()..];
+        transactions += 1;
+    }
+    transactions
+}
+
+fn allocation(c: &mut Criterion) {
+    let mut group = c.benchmark_group("allocation");
+    for size in BATCHES {
+        let checkouts: Vec<Checkout> = (0..size).map(checkout).collect();
+        // Half of the wanted units are there, so that acceptance and rejection are both measured.
+        let stock = size as u64 / PRODUCTS as u64;
+        let shelf: Shelf = (0..PRODUCTS)
+            .map(|number| (product(number), stock))
+            .collect();
+        group.throughput(Throughput::Elements(size as u64));
+        group.bench_function(format!("{size} checkouts"), |bencher| {
+            bencher.iter_batched_ref(
+                || shelf.clone(),
+                |shelf| allocate_all(black_box(&checkouts), shelf),
+                BatchSize::SmallInput,
+            );
+        });
+    }
+    group.finish();
+}
+
+fn messages(c: &mut Criterion) {
+    let checkouts: Vec<Checkout> = (0..BATCHES[0]).map(checkout).collect();
+    let bodies: Vec<String> = checkouts
+        .iter()
+        .map(|checkout| serde_json::to_string(checkout).expect("it is JSON"))
+        .collect();
+    let mut group = c.benchmark_group("messages");
+    group.throughput(Throughput::Elements(BATCHES[0] as u64));
+    group.bench_function("build a batch", |bencher| {
+        bencher.iter(|| {
+            for checkout in &checkouts {
+                black_box(serde_json::to_string(black_box(checkout)).expect("it is JSON"));
+            }
+        });
+    });
+    group.bench_function("parse a batch", |bencher| {
+        bencher.iter(|| {
+            for body in &bodies {
+                let checkout: Checkout = serde_json::from_str(black_box(body)).expect("a checkout");
+                black_box(checkout);
+            }
+        });
+    });
+    group.finish();
+}
+
+criterion_group!(benches, allocation, messages);
+criterion_main!(benches);

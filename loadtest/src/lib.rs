@@ -1,0 +1,10 @@
+//! A shop to put under load: started for the purpose or found running, with full shelves, a meter
+//! and a price list. For `cargo loadtest` and for the benchmark.
+
+mod local_shop;
+mod prices;
+mod shelves;
+
+pub use local_shop::{FunctionReport, LocalShop, Profile};
+pub use prices::{Bill, Prices, Usage};
+pub use shelves::Shelves;

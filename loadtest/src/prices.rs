@@ -1,0 +1,194 @@
+//! What AWS would charge for what was counted.
+
+use std::fmt;
+
+use serde::Deserialize;
+
+const SHIPPED: &str = include_str!("../prices.json");
+const MILLION: f64 = 1e6;
+
+/// AWS's prices, as published at a time.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Prices {
+    /// The month they were looked up.
+    pub as_of: String,
+    /// The region they are for.
+    pub region: String,
+    /// The currency they are in.
+    pub currency: String,
+    /// What they leave out.
+    pub note: String,
+    http_api_million_requests: f64,
+    lambda_million_requests: f64,
+    lambda_gb_second_arm64: f64,
+    sqs_million_requests: f64,
+    dynamodb_million_read_units: f64,
+    dynamodb_million_write_units: f64,
+}
+
+/// What was used of each service.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Usage {
+    /// Requests to the HTTP API.
+    pub http_requests: f64,
+    /// Invocations of functions.
+    pub invocations: f64,
+    /// Time of functions, weighted with their memory.
+    pub gb_seconds: f64,
+    /// Calls of SQS.
+    pub sqs_requests: f64,
+    /// Read request units of DynamoDB.
+    pub read_units: f64,
+    /// Write request units of DynamoDB.
+    pub write_units: f64,
+}
+
+impl Usage {
+    /// What was used since `before`, per million of something that was done so many times since.
+    #[must_use]
+    pub fn per_million(self, before: Usage, times: u64) -> Usage {
+        let scale = |now: f64, then: f64| (now - then) * MILLION / times.max(1) as f64;
+        Usage {
+            http_requests: scale(self.http_requests, before.http_requests),
+            invocations: scale(self.invocations, before.invocations),
+            gb_seconds: scale(self.gb_seconds, before.gb_seconds),
+            sqs_requests: scale(self.sqs_requests, before.sqs_requests),
+            read_units: scale(self.read_units, before.read_units),
+            write_units: scale(self.write_units, before.write_units),
+        }
+    }
+}
+
+impl Prices {
+    /// The price list that comes with the shop.
+    ///
+    /// # Panics
+    /// Never, once this crate's tests have passed.
+    pub fn shipped() -> Prices {
+        serde_json::from_str(SHIPPED).expect("prices.json is a price list")
+    }
+
+    /// The bill for what was used.
+    pub fn bill(&self, usage: Usage) -> Bill<'_> {
+        Bill {
+            prices: self,
+            usage,
+        }
+    }
+}
+
+/// What was used, with prices.
+#[derive(Debug, Clone, Copy)]
+pub struct Bill<'a> {
+    prices: &'a Prices,
+    usage: Usage,
+}
+
+impl Bill<'_> {
+    fn entries(&self) -> [(&'static str, f64, f64); 6] {
+        let Prices {
+            http_api_million_requests,
+            lambda_million_requests,
+            lambda_gb_second_arm64,
+            sqs_million_requests,
+            dynamodb_million_read_units,
+            dynamodb_million_write_units,
+            ..
+        } = *self.prices;
+        let used = self.usage;
+        let per_million = |amount: f64, price: f64| amount / MILLION * price;
+        [
+            (
+                "HTTP API requests",
+                used.http_requests,
+                per_million(used.http_requests, http_api_million_requests),
+            ),
+            (
+                "Lambda invocations",
+                used.invocations,
+                per_million(used.invocations, lambda_million_requests),
+            ),
+            (
+                "Lambda GB-seconds",
+                used.gb_seconds,
+                used.gb_seconds * lambda_gb_second_arm64,
+            ),
+            (
+                "SQS requests",
+                used.sqs_requests,
+                per_million(used.sqs_requests, sqs_million_requests),
+            ),
+            (
+                "DynamoDB read units",
+                used.read_units,
+                per_million(used.read_units, dynamodb_million_read_units),
+            ),
+            (
+                "DynamoDB write units",
+                used.write_units,
+                per_million(used.write_units, dynamodb_million_write_units),
+            ),
+        ]
+    }
+
+    /// The sum, in the price list's currency.
+    pub fn total(&self) -> f64 {
+        self.entries().iter().map(|(_, _, price)| price).sum()
+    }
+}
+
+impl fmt::Display for Bill<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let currency = &self.prices.currency;
+        for (name, amount, price) in self.entries() {
+            writeln!(f, "  {name:<22} {amount:>14.0} {price:>10.2} {currency}")?;
+        }
+        let total = self.total();
+        writeln!(
+            f,
+            "  {:<22} {:>14} {total:>10.2} {currency}",
+            "together", ""
+        )?;
+        let Prices {
+            as_of,
+            region,
+            note,
+            ..
+        } = self.prices;
+        write!(f, "  (prices of {as_of}, {region}. {note})")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bill_adds_up() {
+        let usage = Usage {
+            http_requests: 2e6,
+            invocations: 1e6,
+            gb_seconds: 1_000.0,
+            sqs_requests: 1e6,
+            read_units: 4e6,
+            write_units: 2e6,
+        };
+        let prices = Prices::shipped();
+        let total = prices.bill(usage).total();
+        // 2.00 + 0.20 + 0.0133334 + 0.40 + 0.50 + 1.25
+        assert!((total - 4.363_333_4).abs() < 1e-9, "{total}");
+    }
+
+    #[test]
+    fn usage_is_scaled_to_a_million() {
+        let before = Usage {
+            write_units: 100.0,
+            ..Usage::default()
+        };
+        let after = Usage {
+            write_units: 600.0,
+            ..Usage::default()
+        };
+        assert_eq!(after.per_million(before, 250).write_units, 2e6);
+    }
+}
