@@ -78,6 +78,9 @@ fn explain(error: &serde_path_to_error::Error<serde_json::Error>) -> ApiError {
         FieldError::new(member(name), "is missing")
     } else if let Some(name) = field_named_in(&message, "duplicate field") {
         FieldError::new(member(name), "is given twice")
+    } else if message.starts_with("must ") {
+        // A value of the shop's own, which knows the words itself.
+        FieldError::new(here, without_place(&message))
     } else {
         FieldError::new(here, format_args!("must be {}", expected(&message)))
     }])
@@ -92,9 +95,16 @@ fn field_named_in<'a>(message: &'a str, what: &str) -> Option<&'a str> {
 /// The last part of "invalid type: null, expected an object at line 1 column 4".
 fn expected(message: &str) -> &str {
     let (_, expected) = message.rsplit_once(", expected ").unwrap_or(("", message));
-    let (expected, _) = expected.rsplit_once(" at line ").unwrap_or((expected, ""));
-    match expected {
+    match without_place(expected) {
         "a sequence" => "a list",
+        "a string" => "a text",
         other => other,
     }
+}
+
+/// A message without where in the body it applies.
+fn without_place(message: &str) -> &str {
+    message
+        .rsplit_once(" at line ")
+        .map_or(message, |(message, _)| message)
 }

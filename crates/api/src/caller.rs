@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use domain::UserId;
+use domain::{MerchantId, UserId};
 use lambda_http::request::RequestContext;
 use lambda_http::{Request, RequestExt};
 
@@ -34,6 +34,18 @@ impl Caller {
                 .get("cognito:groups")
                 .is_some_and(|groups| names(groups).any(|group| group == MERCHANTS)),
         })
+    }
+
+    /// The caller as a merchant.
+    ///
+    /// # Errors
+    /// 403 unless the token names the group `merchants`.
+    pub fn merchant(&self) -> Result<MerchantId, ApiError> {
+        if !self.is_merchant {
+            return Err(ApiError::NotMerchant);
+        }
+        let same_text = self.user_id.as_str().parse();
+        Ok(same_text.expect("the ids of users and merchants have one form"))
     }
 }
 

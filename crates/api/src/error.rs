@@ -3,11 +3,12 @@
 
 use std::fmt;
 
-use domain::Shortage;
 use domain::limits::{MAX_BODY_BYTES, MAX_IDEMPOTENCY_KEY_CHARS, MAX_LINES, MAX_QUANTITY};
+use domain::{Forbidden, OrderId, OrderStatus, Shortage};
 use lambda_http::http::StatusCode;
+use payments::{Decline, PaymentError, ProviderError};
 use serde::Serialize;
-use store::{CartError, StoreError};
+use store::{AdvanceError, CartError, ProductError, RestockError, StoreError};
 
 use crate::reply::{self, Reply};
 
@@ -33,7 +34,28 @@ pub enum ApiError {
     /// The cart was submitted: it never changes again.
     CartSubmitted,
     /// There is not enough of these.
-    OutOfStock(Vec<Shortage>),
+    OutOfStock {
+        /// Each product that is short.
+        short: Vec<Shortage>,
+        /// The rejected order, where the books hold one.
+        order_id: Option<OrderId>,
+    },
+    /// The order's status does not allow it.
+    OrderCannot(Forbidden),
+    /// The card's bank said no.
+    Declined(Decline),
+    /// The order could not be paid any more, for it had become this. What was paid was given back.
+    PaidTooLate(OrderStatus),
+    /// The payment provider gave no answer.
+    ProviderSilent,
+    /// The caller is no merchant.
+    NotMerchant,
+    /// The product is another merchant's.
+    NotYours,
+    /// The merchant has another product of this name.
+    NameTaken,
+    /// What `If-Match` names is no longer the product's version.
+    Stale,
     /// The `Idempotency-Key` header holds what no key may hold.
     BadIdempotencyKey,
     /// The `Idempotency-Key` belongs to another request.
@@ -73,9 +95,13 @@ pub(crate) struct Problem {
     errors: Vec<FieldError>,
     #[serde(skip_serializing_if = "<[Shortage]>::is_empty")]
     short: Vec<Shortage>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    instance: Option<String>,
 }
 
-/// Seconds after which a client may try again when the shop was too busy.
+/// Seconds after which a client may try again when the shop was too busy, or has not decided yet.
 const BUSY_RETRY_SECONDS: u32 = 1;
 
 impl ApiError {
@@ -95,7 +121,15 @@ impl ApiError {
             ApiError::Invalid(_) | ApiError::BadIdempotencyKey | ApiError::IdempotencyKeyReused => {
                 StatusCode::UNPROCESSABLE_ENTITY
             }
-            ApiError::CartSubmitted | ApiError::OutOfStock(_) => StatusCode::CONFLICT,
+            ApiError::CartSubmitted
+            | ApiError::OutOfStock { .. }
+            | ApiError::OrderCannot(_)
+            | ApiError::PaidTooLate(_)
+            | ApiError::NameTaken => StatusCode::CONFLICT,
+            ApiError::Declined(_) => StatusCode::PAYMENT_REQUIRED,
+            ApiError::ProviderSilent => StatusCode::GATEWAY_TIMEOUT,
+            ApiError::NotMerchant | ApiError::NotYours => StatusCode::FORBIDDEN,
+            ApiError::Stale => StatusCode::PRECONDITION_FAILED,
             ApiError::Store(StoreError::Unavailable(_)) => StatusCode::SERVICE_UNAVAILABLE,
             ApiError::Store(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
@@ -115,7 +149,15 @@ impl ApiError {
             ApiError::Parameter(_) => ("invalid-parameter", "The address can't be used"),
             ApiError::Invalid(_) => ("invalid-request", "The request can't be used"),
             ApiError::CartSubmitted => ("cart-checked-out", "The cart has been checked out"),
-            ApiError::OutOfStock(_) => ("out-of-stock", "Not enough in stock"),
+            ApiError::OutOfStock { .. } => ("out-of-stock", "Not enough in stock"),
+            ApiError::OrderCannot(_) => ("order-status", "The order does not allow that"),
+            ApiError::Declined(_) => ("payment-declined", "The payment was declined"),
+            ApiError::PaidTooLate(_) => ("paid-too-late", "The payment came too late"),
+            ApiError::ProviderSilent => ("payment-unanswered", "The payment got no answer"),
+            ApiError::NotMerchant => ("merchants-only", "For merchants only"),
+            ApiError::NotYours => ("not-your-product", "Not your product"),
+            ApiError::NameTaken => ("name-taken", "The name is taken"),
+            ApiError::Stale => ("changed-meanwhile", "The product has changed"),
             ApiError::BadIdempotencyKey => (
                 "invalid-idempotency-key",
                 "The Idempotency-Key can't be used",
@@ -152,8 +194,34 @@ impl ApiError {
             ApiError::CartSubmitted => {
                 "What has been checked out can't be changed any more. Start a new cart.".to_owned()
             }
-            ApiError::OutOfStock(_) => {
+            ApiError::OutOfStock { .. } => {
                 "There is not enough left of what you want. Nothing was ordered.".to_owned()
+            }
+            ApiError::OrderCannot(forbidden) => format!(
+                "This order {}, so it can't be {}.",
+                condition(forbidden.from),
+                participle(forbidden.to)
+            ),
+            ApiError::Declined(Decline::CardDeclined) => {
+                "Your bank declined the payment. Try another card.".to_owned()
+            }
+            ApiError::Declined(Decline::InsufficientFunds) => {
+                "There is not enough money on this card. Try another one.".to_owned()
+            }
+            ApiError::PaidTooLate(became) => format!(
+                "This order {}. Your payment was given back.",
+                condition(*became)
+            ),
+            ApiError::ProviderSilent => {
+                "We can't tell yet whether it went through. Try again: nothing is paid twice."
+                    .to_owned()
+            }
+            ApiError::NotMerchant => "Only the shop's merchants may do this.".to_owned(),
+            ApiError::NotYours => "This product is another merchant's.".to_owned(),
+            ApiError::NameTaken => "You have another product of this name.".to_owned(),
+            ApiError::Stale => {
+                "Somebody has changed the product since you looked. Look again, then try again."
+                    .to_owned()
             }
             ApiError::BadIdempotencyKey => format!(
                 "An Idempotency-Key has 1 to {MAX_IDEMPOTENCY_KEY_CHARS} printable ASCII characters."
@@ -194,24 +262,126 @@ impl From<ApiError> for Reply {
             detail: error.detail(),
             errors: Vec::new(),
             short: Vec::new(),
+            reason: None,
+            instance: None,
         };
+        let retry_seconds = error.retry_seconds();
         match error {
             ApiError::Invalid(errors) => problem.errors = errors,
             ApiError::Parameter(error) => problem.errors = vec![error],
-            ApiError::OutOfStock(short) => problem.short = short,
+            ApiError::OutOfStock { short, order_id } => {
+                problem.short = short;
+                problem.instance = order_id.map(|order_id| format!("/orders/{order_id}"));
+            }
+            ApiError::Declined(decline) => problem.reason = Some(decline.as_str()),
             _ => {}
         }
         let reply = reply::problem(status, &problem);
-        match status {
-            StatusCode::SERVICE_UNAVAILABLE => reply::retry_after(reply, BUSY_RETRY_SECONDS),
-            _ => reply,
+        match retry_seconds {
+            Some(seconds) => reply::retry_after(reply, seconds),
+            None => reply,
         }
+    }
+}
+
+impl ApiError {
+    /// When it pays to ask again, if time alone may help.
+    fn retry_seconds(&self) -> Option<u32> {
+        match self {
+            ApiError::Store(StoreError::Unavailable(_)) | ApiError::ProviderSilent => {
+                Some(BUSY_RETRY_SECONDS)
+            }
+            ApiError::OrderCannot(forbidden) if forbidden.from == OrderStatus::Pending => {
+                Some(BUSY_RETRY_SECONDS)
+            }
+            _ => None,
+        }
+    }
+}
+
+/// What has become of an order, as the end of "This order …".
+fn condition(status: OrderStatus) -> &'static str {
+    match status {
+        OrderStatus::Pending => "is still being decided",
+        OrderStatus::WaitingPayment => "is not paid yet",
+        OrderStatus::Rejected => "was rejected",
+        OrderStatus::Paid => "is paid",
+        OrderStatus::Shipping => "is on its way",
+        OrderStatus::Completed => "has arrived",
+        OrderStatus::Cancelled => "was cancelled",
+        OrderStatus::Expired => "was not paid in time",
+    }
+}
+
+/// What was wanted of an order, as the end of "It can't be …".
+fn participle(status: OrderStatus) -> &'static str {
+    match status {
+        OrderStatus::Pending | OrderStatus::WaitingPayment => "accepted",
+        OrderStatus::Rejected => "rejected",
+        OrderStatus::Paid => "paid",
+        OrderStatus::Shipping => "shipped",
+        OrderStatus::Completed => "completed",
+        OrderStatus::Cancelled => "cancelled",
+        OrderStatus::Expired => "expired",
     }
 }
 
 impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> ApiError {
         ApiError::Store(error)
+    }
+}
+
+impl From<Forbidden> for ApiError {
+    fn from(forbidden: Forbidden) -> ApiError {
+        ApiError::OrderCannot(forbidden)
+    }
+}
+
+impl From<AdvanceError> for ApiError {
+    fn from(error: AdvanceError) -> ApiError {
+        match error {
+            AdvanceError::Forbidden(forbidden) => forbidden.into(),
+            AdvanceError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<PaymentError> for ApiError {
+    fn from(error: PaymentError) -> ApiError {
+        match error {
+            PaymentError::Declined(decline) => ApiError::Declined(decline),
+            PaymentError::UnknownCard => ApiError::invalid(
+                "card_number",
+                "must be a test card's, such as 4242 4242 4242 4242: this shop takes no real cards",
+            ),
+            PaymentError::Provider(error) => error.into(),
+        }
+    }
+}
+
+impl From<ProviderError> for ApiError {
+    fn from(_: ProviderError) -> ApiError {
+        ApiError::ProviderSilent
+    }
+}
+
+impl From<ProductError> for ApiError {
+    fn from(error: ProductError) -> ApiError {
+        match error {
+            ProductError::NameTaken => ApiError::NameTaken,
+            ProductError::Changed => ApiError::Stale,
+            ProductError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<RestockError> for ApiError {
+    fn from(error: RestockError) -> ApiError {
+        match error {
+            RestockError::OtherRequest => ApiError::IdempotencyKeyReused,
+            RestockError::Store(error) => error.into(),
+        }
     }
 }
 

@@ -3,8 +3,9 @@
 use std::fmt;
 use std::marker::PhantomData;
 
-use domain::limits::MAX_QUANTITY;
-use domain::{ProductId, Quantity};
+use domain::limits::{MAX_PRICE, MAX_QUANTITY};
+use domain::{Money, ProductId, Quantity};
+use rust_decimal::Decimal;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, Unexpected, Visitor};
 
@@ -79,4 +80,52 @@ impl Visitor<'_> for ProductIdVisitor {
         text.parse()
             .map_err(|_| E::invalid_value(Unexpected::Str(text), &self))
     }
+}
+
+/// Reads a price: for `#[serde(deserialize_with)]`.
+///
+/// # Errors
+/// When it is no text such as `129.90`, or a price that no product may have.
+pub fn price<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Money, D::Error> {
+    deserializer.deserialize_str(PriceVisitor)
+}
+
+struct PriceVisitor;
+
+impl Visitor<'_> for PriceVisitor {
+    type Value = Money;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "a price such as \"129.90\", from 0.01 to {MAX_PRICE}")
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<Money, E> {
+        let digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
+        let (whole, cents) = text.split_once('.').unwrap_or((text, "0"));
+        let is_amount = !whole.is_empty() && !cents.is_empty() && digits(whole) && digits(cents);
+        let amount = text.parse::<Decimal>().ok().filter(|_| is_amount);
+        amount
+            .and_then(|amount| Money::price(amount).ok())
+            .ok_or_else(|| E::invalid_value(Unexpected::Str(text), &self))
+    }
+}
+
+/// Reads a value that may be left out, but not be `null`: for `#[serde(deserialize_with)]`.
+///
+/// # Errors
+/// When it is no `T`.
+pub fn if_given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+    deserializer: D,
+) -> Result<Option<T>, D::Error> {
+    T::deserialize(deserializer).map(Some)
+}
+
+/// Reads a price that may be left out, but not be `null`: for `#[serde(deserialize_with)]`.
+///
+/// # Errors
+/// As [`price`].
+pub fn price_if_given<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Money>, D::Error> {
+    price(deserializer).map(Some)
 }

@@ -3,9 +3,12 @@
 use std::collections::HashMap;
 
 use domain::limits::MAX_LINES;
-use domain::{Basket, Product, ProductId, Quantity};
+use domain::{Basket, OrderLine, OrderLines, OrderLinesError, Product, ProductId, Quantity};
+use lambda_http::Request;
 use serde::Deserialize;
+use store::Products;
 
+use crate::body::json;
 use crate::error::{ApiError, FieldError};
 use crate::fields::{Object, product_id, quantity};
 
@@ -19,6 +22,70 @@ pub struct RequestLine {
     /// How many units.
     #[serde(deserialize_with = "quantity")]
     pub quantity: Quantity,
+}
+
+/// What a request asks to buy at once: `{"lines": […]}`, with one at least.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Purchase {
+    /// What, and how many of each.
+    pub basket: Basket,
+    /// The products in the order the client knows them in, so that an error names the right line.
+    wanted: Vec<ProductId>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PurchaseBody {
+    lines: Vec<Object<RequestLine>>,
+}
+
+impl Purchase {
+    /// The purchase in the request's body.
+    ///
+    /// # Errors
+    /// As [`json`] and [`basket`], and 422 when there is nothing in it.
+    pub fn of(request: &Request) -> Result<Purchase, ApiError> {
+        let PurchaseBody { lines } = json(request)?;
+        let basket = basket(&lines)?;
+        if basket.is_empty() {
+            return Err(ApiError::invalid("lines", OrderLinesError::Empty));
+        }
+        let wanted = lines.iter().map(|Object(line)| line.product_id).collect();
+        Ok(Purchase { basket, wanted })
+    }
+
+    /// The order's lines at today's prices.
+    ///
+    /// # Errors
+    /// As [`price`].
+    pub async fn price(&self, products: &Products) -> Result<OrderLines, ApiError> {
+        price(products, &self.basket, self.wanted.iter().copied()).await
+    }
+}
+
+/// A basket as an order's lines, at today's prices. `wanted` are its products in the order the
+/// client knows them in.
+///
+/// # Errors
+/// 422 when it is empty, or names a product that the shop has not.
+pub async fn price(
+    products: &Products,
+    basket: &Basket,
+    wanted: impl IntoIterator<Item = ProductId>,
+) -> Result<OrderLines, ApiError> {
+    let products = products.get_many(basket.products()).await?;
+    for_sale(wanted, &products)?;
+    let line = |(product_id, quantity)| {
+        let product = &products[&product_id];
+        OrderLine {
+            product_id,
+            name: product.name.clone(),
+            quantity,
+            unit_price: product.price,
+        }
+    };
+    let lines: Vec<OrderLine> = basket.iter().map(line).collect();
+    OrderLines::try_from(lines).map_err(|error| ApiError::invalid("lines", error))
 }
 
 /// The lines as a basket; lines of one product add up.

@@ -1,6 +1,7 @@
 //! From the Lambda runtime to a handler and back.
 
 use std::future::Future;
+use std::time::{Instant, SystemTime};
 
 use domain::CartId;
 use domain::limits::MAX_BODY_BYTES;
@@ -57,6 +58,14 @@ pub fn route(request: &Request) -> &str {
         }
         _ => "",
     }
+}
+
+/// When work for this request must be done, so that there is time left to answer it.
+pub fn deadline(request: &Request) -> Instant {
+    let end = request
+        .lambda_context_ref()
+        .map_or_else(SystemTime::now, |context| context.deadline());
+    store::deadline(end)
 }
 
 /// A new cart's id, which sorts by the time it was made.

@@ -3,8 +3,9 @@
 use std::collections::HashMap;
 
 use domain::{
-    Cart, CartId, CartState, Checkout, Description, Money, Order, OrderId, OrderLine, OrderState,
-    OrderStatus, Product, ProductId, ProductName, Quantity, Shortage, Units,
+    Carrier, Cart, CartId, CartState, Checkout, Description, Money, Order, OrderId, OrderLine,
+    OrderState, OrderStatus, Payment, Product, ProductId, ProductName, Quantity, Shipment,
+    Shortage, TrackingNumber, Units,
 };
 use jiff::Timestamp;
 use serde::Serialize;
@@ -30,6 +31,17 @@ impl<'a> ProductView<'a> {
             available,
         }
     }
+}
+
+/// The units of a product, for its merchant.
+#[derive(Debug, Serialize)]
+pub struct StockView {
+    /// Which product.
+    pub product_id: ProductId,
+    /// Units that can be bought.
+    pub available: Units,
+    /// Every unit ever stocked.
+    pub supply: Units,
 }
 
 /// A page of products.
@@ -128,6 +140,53 @@ pub struct OrderView<'a> {
     submitted_at: Timestamp,
     #[serde(skip_serializing_if = "Option::is_none")]
     decided_at: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pay_by: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    payment: Option<PaymentView<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    shipment: Option<ShipmentView<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    completed_at: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cancelled_at: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expired_at: Option<Timestamp>,
+}
+
+#[derive(Debug, Serialize)]
+struct PaymentView<'a> {
+    payment_id: &'a str,
+    paid_at: Timestamp,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refunded_at: Option<Timestamp>,
+}
+
+impl<'a> From<&'a Payment> for PaymentView<'a> {
+    fn from(payment: &'a Payment) -> Self {
+        PaymentView {
+            payment_id: payment.payment_id.as_str(),
+            paid_at: payment.paid_at,
+            refunded_at: None,
+        }
+    }
+}
+
+#[derive(Debug, Serialize)]
+struct ShipmentView<'a> {
+    carrier: &'a Carrier,
+    tracking_number: &'a TrackingNumber,
+    shipped_at: Timestamp,
+}
+
+impl<'a> From<&'a Shipment> for ShipmentView<'a> {
+    fn from(shipment: &'a Shipment) -> Self {
+        ShipmentView {
+            carrier: &shipment.carrier,
+            tracking_number: &shipment.tracking_number,
+            shipped_at: shipment.shipped_at,
+        }
+    }
 }
 
 #[derive(Debug, Serialize)]
@@ -142,16 +201,55 @@ struct OrderLineView<'a> {
 impl<'a> OrderView<'a> {
     /// An order that was decided.
     pub fn decided(order: &'a Order) -> Self {
-        let (reason, short) = match &order.state {
-            OrderState::Rejected { short } => (Some("OUT_OF_STOCK"), Some(short.as_slice())),
-            _ => (None, None),
-        };
-        OrderView {
+        let decided = OrderView {
             status: order.status(),
-            reason,
-            short,
             decided_at: Some(order.decided_at),
             ..OrderView::pending(&order.checkout)
+        };
+        match &order.state {
+            OrderState::WaitingPayment { pay_by } => OrderView {
+                pay_by: Some(*pay_by),
+                ..decided
+            },
+            OrderState::Rejected { short } => OrderView {
+                reason: Some("OUT_OF_STOCK"),
+                short: Some(short),
+                ..decided
+            },
+            OrderState::Paid { payment } => OrderView {
+                payment: Some(payment.into()),
+                ..decided
+            },
+            OrderState::Shipping { payment, shipment } => OrderView {
+                payment: Some(payment.into()),
+                shipment: Some(shipment.into()),
+                ..decided
+            },
+            OrderState::Completed {
+                payment,
+                shipment,
+                completed_at,
+            } => OrderView {
+                payment: Some(payment.into()),
+                shipment: Some(shipment.into()),
+                completed_at: Some(*completed_at),
+                ..decided
+            },
+            OrderState::Cancelled {
+                cancelled_at,
+                refund,
+            } => OrderView {
+                payment: refund.as_ref().map(|refund| PaymentView {
+                    refunded_at: Some(refund.refunded_at),
+                    ..PaymentView::from(&refund.payment)
+                }),
+                cancelled_at: Some(*cancelled_at),
+                ..decided
+            },
+            OrderState::Expired { expired_at } => OrderView {
+                expired_at: Some(*expired_at),
+                ..decided
+            },
         }
     }
 
@@ -166,6 +264,12 @@ impl<'a> OrderView<'a> {
             short: None,
             submitted_at: checkout.submitted_at,
             decided_at: None,
+            pay_by: None,
+            payment: None,
+            shipment: None,
+            completed_at: None,
+            cancelled_at: None,
+            expired_at: None,
         }
     }
 }
@@ -182,10 +286,10 @@ impl<'a> From<&'a OrderLine> for OrderLineView<'a> {
     }
 }
 
-/// A page of a user's orders.
+/// A page of orders.
 #[derive(Debug, Serialize)]
 pub struct OrdersView<'a> {
-    /// Newest first.
+    /// A user's newest first; those to be shipped oldest first.
     pub orders: Vec<OrderView<'a>>,
     /// What brings the next page, `null` on the last.
     pub next_cursor: Option<String>,

@@ -2,16 +2,12 @@
 //! its lines and prices for good, so whatever is cut off halfway may simply be sent again: the same
 //! checkout goes into the queue, and whoever decides it drops what was decided before.
 
-use api::{ApiError, Caller, Object, Reply, RequestLine, Thing};
-use domain::{
-    Basket, Cart, CartId, CartState, OrderLine, OrderLines, OrderLinesError, ProductId, UserId,
-};
+use api::{ApiError, Caller, Purchase, Reply, Thing};
+use domain::{Basket, Cart, CartId, CartState, UserId};
 use jiff::Timestamp;
 use lambda_http::Request;
-use serde::Deserialize;
 use store::{CartError, Carts, CheckoutQueue, Claim, IdempotencyKeys, Products, StoreError};
 
-use crate::idempotency::{digest, idempotency_key};
 use crate::stock_memory::StockMemory;
 
 /// Where shoppers check out.
@@ -23,11 +19,7 @@ pub(crate) struct Till {
     pub(crate) stock: StockMemory,
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct NewCheckout {
-    lines: Vec<Object<RequestLine>>,
-}
+const CHECK_OUT_AT_ONCE: &str = "POST /checkouts";
 
 /// How often a cart that somebody keeps changing is priced again before its owner is asked to wait.
 const SUBMIT_ATTEMPTS: usize = 4;
@@ -36,7 +28,7 @@ pub(crate) async fn handle(till: &Till, request: Request) -> Result<Reply, ApiEr
     let caller = Caller::of(&request)?;
     match api::route(&request) {
         "POST /carts/{cart_id}/checkout" => till.check_out_cart(caller, &request).await,
-        "POST /checkouts" => till.check_out_at_once(caller, &request).await,
+        CHECK_OUT_AT_ONCE => till.check_out_at_once(caller, &request).await,
         _ => Err(ApiError::NoSuchRoute),
     }
 }
@@ -50,7 +42,7 @@ impl Till {
                 return self.queue(&cart).await;
             };
             self.refuse_sold_out(basket).await?;
-            let lines = self.price(basket, basket.products()).await?;
+            let lines = api::price(&self.products, basket, basket.products()).await?;
             match self.carts.submit(&cart, lines, Timestamp::now()).await {
                 Ok(submitted) => return self.queue(&submitted).await,
                 // Somebody changed or submitted it since it was loaded: look again.
@@ -66,15 +58,12 @@ impl Till {
         caller: Caller,
         request: &Request,
     ) -> Result<Reply, ApiError> {
-        let key = idempotency_key(request)?;
-        let NewCheckout { lines } = api::json(request)?;
-        let basket = api::basket(&lines)?;
-        if basket.is_empty() {
-            return Err(ApiError::invalid("lines", OrderLinesError::Empty));
-        }
+        let key = api::idempotency_key(request)?;
+        let purchase = Purchase::of(request)?;
+        let basket = &purchase.basket;
         let new_id = api::new_cart_id();
         let claim = match key {
-            Some(key) => self.claim(&caller.user_id, key, &basket, new_id).await?,
+            Some(key) => self.claim(&caller.user_id, key, basket, new_id).await?,
             None => Claim::New,
         };
         let cart_id = match claim {
@@ -88,9 +77,8 @@ impl Till {
         {
             return self.queue(&cart).await;
         }
-        self.refuse_sold_out(&basket).await?;
-        let wanted = lines.iter().map(|Object(line)| line.product_id);
-        let lines = self.price(&basket, wanted).await?;
+        self.refuse_sold_out(basket).await?;
+        let lines = purchase.price(&self.products).await?;
         let cart = Cart::submitted(cart_id, caller.user_id, lines, Timestamp::now());
         if self.carts.create(&cart).await? {
             return self.queue(&cart).await;
@@ -107,7 +95,7 @@ impl Till {
         basket: &Basket,
         cart_id: CartId,
     ) -> Result<Claim, StoreError> {
-        let digest = digest(basket);
+        let digest = api::digest(CHECK_OUT_AT_ONCE, basket);
         let now = Timestamp::now();
         self.keys.claim(user_id, key, &digest, cart_id, now).await
     }
@@ -124,30 +112,11 @@ impl Till {
         if sold_out.is_empty() {
             Ok(())
         } else {
-            Err(ApiError::OutOfStock(sold_out))
+            Err(ApiError::OutOfStock {
+                short: sold_out,
+                order_id: None,
+            })
         }
-    }
-
-    /// The basket at today's prices. `wanted` are its products in the order the client knows them
-    /// in, so that an error names the right line.
-    async fn price(
-        &self,
-        basket: &Basket,
-        wanted: impl IntoIterator<Item = ProductId>,
-    ) -> Result<OrderLines, ApiError> {
-        let products = self.products.get_many(basket.products()).await?;
-        api::for_sale(wanted, &products)?;
-        let line = |(product_id, quantity)| {
-            let product = &products[&product_id];
-            OrderLine {
-                product_id,
-                name: product.name.clone(),
-                quantity,
-                unit_price: product.price,
-            }
-        };
-        let lines: Vec<OrderLine> = basket.iter().map(line).collect();
-        OrderLines::try_from(lines).map_err(|error| ApiError::invalid("lines", error))
     }
 
     async fn queue(&self, cart: &Cart) -> Result<Reply, ApiError> {

@@ -1,7 +1,6 @@
 //! Accepts checkouts by queueing them: `POST /carts/{cart_id}/checkout`, `POST /checkouts`.
 
 mod handler;
-mod idempotency;
 mod stock_memory;
 
 use handler::Till;

@@ -1,6 +1,5 @@
 //! A request that may be sent again: its key, and what tells it from another one.
 
-use api::ApiError;
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use domain::Basket;
@@ -8,11 +7,13 @@ use domain::limits::MAX_IDEMPOTENCY_KEY_CHARS;
 use lambda_http::Request;
 use sha2::{Digest, Sha256};
 
+use crate::error::ApiError;
+
 /// The key that the client gave this request, if any.
 ///
 /// # Errors
 /// 422 unless it is 1 to [`MAX_IDEMPOTENCY_KEY_CHARS`] printable ASCII characters.
-pub(crate) fn idempotency_key(request: &Request) -> Result<Option<&str>, ApiError> {
+pub fn idempotency_key(request: &Request) -> Result<Option<&str>, ApiError> {
     let Some(key) = request.headers().get("idempotency-key") else {
         return Ok(None);
     };
@@ -25,9 +26,9 @@ pub(crate) fn idempotency_key(request: &Request) -> Result<Option<&str>, ApiErro
     }
 }
 
-/// A request's digest: of what it asks for, not of how its JSON was written.
-pub(crate) fn digest(basket: &Basket) -> String {
-    let mut hasher = Sha256::new_with_prefix("POST /checkouts");
+/// A request's digest: of the route and what it asks for, not of how its JSON was written.
+pub fn digest(route: &str, basket: &Basket) -> String {
+    let mut hasher = Sha256::new_with_prefix(route);
     for (product_id, quantity) in basket.iter() {
         hasher.update(product_id.as_uuid());
         hasher.update(quantity.get().to_be_bytes());
@@ -52,15 +53,18 @@ mod tests {
 
     #[test]
     fn the_same_wish_has_the_same_digest_and_another_has_another() {
-        let wish = digest(&basket(&[(1, 2), (2, 3)]));
-        assert_eq!(wish, digest(&basket(&[(2, 1), (1, 2), (2, 2)])));
+        const ROUTE: &str = "POST /checkouts";
+        let goods = basket(&[(1, 2), (2, 3)]);
+        let wish = digest(ROUTE, &goods);
+        assert_eq!(wish, digest(ROUTE, &basket(&[(2, 1), (1, 2), (2, 2)])));
+        assert_ne!(wish, digest("POST /orders", &goods));
         for other in [
             &[(1, 2)][..],
             &[(1, 3), (2, 2)],
             &[(1, 2), (3, 3)],
             &[(2, 3)],
         ] {
-            assert_ne!(wish, digest(&basket(other)), "{other:?}");
+            assert_ne!(wish, digest(ROUTE, &basket(other)), "{other:?}");
         }
     }
 
