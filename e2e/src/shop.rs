@@ -16,6 +16,7 @@ use store::{Products, Stock};
 use uuid::Uuid;
 
 use crate::shopper::Shopper;
+use crate::side;
 
 const TEMPLATE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../template.yaml");
 
@@ -90,13 +91,21 @@ impl Shop {
     /// # Panics
     /// When it does not open; says why.
     pub async fn open_with(template: &Template) -> Shop {
+        side::name_in_failures();
         let binaries = binaries();
-        let mut options = Options::new(template.file());
+        let file = template.file();
+        let mut options = Options::new(&file);
+        options.aws_endpoint = side::aws_endpoint();
+        // At an endpoint of several shops, each has tables and queues of its own.
+        options.stack_name = format!("e2e-{}", Uuid::now_v7().simple());
         options.port = 0;
         options.edge_port = 0;
         options.print_logs = false;
         options.parameters = template.parameters.clone();
         let prepared = emulator::prepare(options).expect("the template is fine");
+        if file != Path::new(TEMPLATE) {
+            fs::remove_file(&file).expect("the copy of the template can be removed");
+        }
         let cloud = prepared
             .start(binaries)
             .await
@@ -107,7 +116,7 @@ impl Shop {
                 .behavior_version(BehaviorVersion::latest())
                 .region(environment.region())
                 .credentials_provider(environment.credentials())
-                .endpoint_url(cloud.edge_url())
+                .endpoint_url(environment.get("AWS_ENDPOINT_URL"))
                 .http_client(aws_smithy_http_client::Builder::new().build_http())
                 .build(),
         );
@@ -116,7 +125,7 @@ impl Shop {
                 .behavior_version(BehaviorVersion::latest())
                 .region(environment.region())
                 .credentials_provider(environment.credentials())
-                .endpoint_url(cloud.edge_url())
+                .endpoint_url(environment.get("AWS_ENDPOINT_URL"))
                 .http_client(aws_smithy_http_client::Builder::new().build_http())
                 .build(),
         );
@@ -260,6 +269,16 @@ impl Shop {
         lines
             .iter()
             .filter_map(|line| serde_json::from_str(line["text"].as_str()?).ok())
+            .collect()
+    }
+
+    /// Everything the functions printed, a line each, oldest first.
+    pub async fn printed(&self) -> Vec<String> {
+        let answer = self.local("logs?limit=100000").await;
+        let lines = answer["lines"].as_array().cloned().unwrap_or_default();
+        lines
+            .iter()
+            .filter_map(|line| Some(line["text"].as_str()?.to_owned()))
             .collect()
     }
 
