@@ -3,12 +3,14 @@
 
 mod answer;
 mod books;
+mod collector;
 mod shop;
 mod shopper;
 mod wait;
 
 pub use answer::Answer;
 pub use books::{Books, OrderRecord};
+pub use collector::{Collector, Spans};
 pub use shop::{Shop, Template};
 pub use shopper::{PATIENCE, Shopper, line, lines};
 pub use wait::eventually;

@@ -7,3 +7,4 @@ mod idempotency;
 mod openapi;
 mod rush;
 mod shopping;
+mod telemetry;
