@@ -2,7 +2,7 @@
 
 use std::error::Error;
 
-use aws_sdk_dynamodb::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
+use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 
 /// Why the books could not be read or written.
 #[derive(Debug, thiserror::Error)]
@@ -47,7 +47,7 @@ where
     R: std::fmt::Debug + Send + Sync + 'static,
 {
     fn from(error: SdkError<E, R>) -> StoreError {
-        let said = DisplayErrorContext(&error).to_string();
+        let said = causes(&error);
         match &error {
             SdkError::ServiceError(service) => match service.err().code() {
                 Some(code) if PASSING.contains(&code) => StoreError::Unavailable(said),
@@ -59,4 +59,12 @@ where
             _ => StoreError::Unavailable(said),
         }
     }
+}
+
+/// The error and its causes. The SDK's own way of showing them adds the whole answer, which may hold
+/// somebody's order, and goes into the log.
+fn causes(error: &dyn Error) -> String {
+    let chain = std::iter::successors(Some(error), |&error| error.source());
+    let said: Vec<String> = chain.map(ToString::to_string).collect();
+    said.join(": ")
 }
