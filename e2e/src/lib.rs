@@ -6,6 +6,7 @@ mod books;
 mod collector;
 mod shop;
 mod shopper;
+mod side;
 mod wait;
 
 pub use answer::Answer;

@@ -22,7 +22,7 @@ use crate::{build, edge, gateway, instructions, net, seed};
 /// LocalStack's, so that tools made for it work here.
 const LOCAL_REGION: &str = "us-east-1";
 const LOCAL_ACCOUNT: &str = "000000000000";
-const STACK_NAME: &str = "local";
+const DEFAULT_STACK_NAME: &str = "local";
 const DEFAULT_API_PORT: u16 = 3000;
 const DEFAULT_EDGE_PORT: u16 = 4566;
 /// More processes than a laptop has processors only wait for each other.
@@ -37,6 +37,8 @@ pub struct Options {
     pub template: PathBuf,
     /// Values of the template's parameters; the others take their defaults.
     pub parameters: BTreeMap<String, String>,
+    /// What the names of tables, queues and functions begin with.
+    pub stack_name: String,
     /// The HTTP API's port on loopback; 0 for any free one.
     pub port: u16,
     /// The AWS edge's port on loopback; 0 for any free one.
@@ -57,6 +59,7 @@ impl Options {
         Options {
             template: template.into(),
             parameters: BTreeMap::new(),
+            stack_name: DEFAULT_STACK_NAME.to_owned(),
             port: DEFAULT_API_PORT,
             edge_port: DEFAULT_EDGE_PORT,
             data_dir: None,
@@ -100,7 +103,7 @@ pub fn prepare(options: Options) -> anyhow::Result<Prepared> {
     let facts = Facts {
         region: region.clone(),
         account_id: LOCAL_ACCOUNT.to_owned(),
-        stack_name: STACK_NAME.to_owned(),
+        stack_name: options.stack_name.clone(),
         edge_url: edge_url.clone(),
         api_url: api_url.clone(),
     };

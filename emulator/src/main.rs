@@ -30,6 +30,9 @@ struct Arguments {
     /// The value of one of the template's parameters; may be given several times.
     #[arg(long = "param", value_name = "KEY=VALUE", value_parser = key_value)]
     parameters: Vec<(String, String)>,
+    /// What the names of tables, queues and functions begin with: for shops side by side at one endpoint.
+    #[arg(long, value_name = "NAME", default_value = "local")]
+    stack: String,
     /// Keeps tables and queues in this directory; without it they live in memory.
     #[arg(long, value_name = "DIR")]
     data_dir: Option<PathBuf>,
@@ -58,6 +61,7 @@ impl From<&Arguments> for Options {
     fn from(arguments: &Arguments) -> Self {
         Options {
             parameters: arguments.parameters.iter().cloned().collect(),
+            stack_name: arguments.stack.clone(),
             port: arguments.port,
             edge_port: arguments.edge_port,
             data_dir: arguments.data_dir.clone(),
