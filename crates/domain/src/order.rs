@@ -102,6 +102,19 @@ impl Order {
     pub fn status(&self) -> OrderStatus {
         self.state.status()
     }
+
+    /// What was paid for it, and not paid back.
+    pub fn payment(&self) -> Option<&Payment> {
+        match &self.state {
+            OrderState::Paid { payment }
+            | OrderState::Shipping { payment, .. }
+            | OrderState::Completed { payment, .. } => Some(payment),
+            OrderState::WaitingPayment { .. }
+            | OrderState::Rejected { .. }
+            | OrderState::Cancelled { .. }
+            | OrderState::Expired { .. } => None,
+        }
+    }
 }
 
 impl OrderState {

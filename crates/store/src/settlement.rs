@@ -40,6 +40,16 @@ pub struct Report {
     pub retries: u32,
 }
 
+impl Report {
+    /// Why nothing came of a batch of one.
+    pub fn why_not(&self) -> StoreError {
+        match self.refused.first() {
+            Some(order) => StoreError::Refused(format!("the books refuse {}", order.order_id)),
+            None => StoreError::Unavailable("there was no time left to settle it".to_owned()),
+        }
+    }
+}
+
 /// A way to settle orders.
 pub(crate) trait Job {
     /// What waits to be settled.

@@ -1,29 +1,26 @@
 //! From the records of one invocation to the messages that must come again.
 
 use std::collections::HashMap;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::Instant;
 
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use domain::{Checkout, OrderKey};
 use lambda_runtime::{Error, LambdaEvent};
 use store::checkout_desk::Submission;
-use store::{CheckoutDesk, TRACEPARENT};
+use store::{CheckoutDesk, ExpiryQueue, TRACEPARENT};
 use telemetry::Origin;
 
 use crate::account;
-
-/// Time kept free at the end of an invocation to report what is undecided. Without a report, every
-/// message of the batch comes again.
-const TIME_TO_REPORT: Duration = Duration::from_millis(500);
 
 /// Decides a batch and names the messages that are not settled: those that cannot be read, that the
 /// books refuse, or that time did not suffice for. All others are decided and may be deleted.
 pub(crate) async fn decide_batch(
     desk: &CheckoutDesk,
+    expiries: &ExpiryQueue,
     event: LambdaEvent<SqsEvent>,
 ) -> Result<SqsBatchResponse, Error> {
     let started = Instant::now();
-    let deadline = started + time_left(event.context.deadline());
+    let deadline = store::deadline(event.context.deadline());
     let records = event.payload.records.len();
     let batch = Batch::read(event.payload.records)?;
     let report = desk.decide(batch.submissions, deadline).await;
@@ -34,6 +31,9 @@ pub(crate) async fn decide_batch(
         took: started.elapsed(),
     };
     account::give(&report, &told);
+    if let Err(error) = expiries.watch(&report.settled).await {
+        tracing::warn!(%error, "the sweep must expire what nobody pays of this batch");
+    }
 
     let unsettled = report.refused.iter().chain(&report.unsettled);
     let unsettled = unsettled.flat_map(|order| &batch.messages[order]);
@@ -42,11 +42,6 @@ pub(crate) async fn decide_batch(
         response.add_failure(message_id);
     }
     Ok(response)
-}
-
-fn time_left(deadline: SystemTime) -> Duration {
-    let left = deadline.duration_since(SystemTime::now());
-    left.unwrap_or_default().saturating_sub(TIME_TO_REPORT)
 }
 
 /// The records of one invocation, sorted out.

@@ -4,7 +4,7 @@ mod account;
 mod handler;
 
 use lambda_runtime::Error;
-use store::CheckoutDesk;
+use store::{CheckoutDesk, ExpiryQueue};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
@@ -13,8 +13,9 @@ async fn main() -> Result<(), Error> {
         &store::dynamodb_from_env()?,
         store::payment_window_from_env()?,
     )?;
+    let expiries = ExpiryQueue::from_env(&store::sqs_from_env()?)?;
     telemetry::run("decide checkouts", |event| {
-        handler::decide_batch(&desk, event)
+        handler::decide_batch(&desk, &expiries, event)
     })
     .await
 }

@@ -44,7 +44,8 @@ impl Showroom {
         )?;
         let product = product.ok_or(ApiError::NotFound(Thing::Product))?;
         let available = left(stock.get(&product_id));
-        Ok(api::public(&ProductView::new(&product, available)))
+        let reply = api::public(&ProductView::new(&product, available));
+        Ok(api::with_etag(reply, product.version))
     }
 }
 

@@ -1,0 +1,113 @@
+//! Ordering without a queue: the shopper waits while a batch of one is decided.
+
+use std::time::Instant;
+
+use api::view::OrderView;
+use api::{ApiError, Caller, Purchase, Reply};
+use domain::{Basket, Checkout, Order, OrderId, OrderState, UserId};
+use jiff::Timestamp;
+use lambda_http::Request;
+use store::checkout_desk::Submission;
+use store::{CheckoutDesk, Claim, ExpiryQueue, IdempotencyKeys, Orders, Products, StoreError};
+
+/// Where shoppers order.
+pub(crate) struct Counter {
+    pub(crate) products: Products,
+    pub(crate) keys: IdempotencyKeys,
+    pub(crate) desk: CheckoutDesk,
+    pub(crate) orders: Orders,
+    pub(crate) expiries: ExpiryQueue,
+}
+
+const CREATE_ORDER: &str = "POST /orders";
+
+pub(crate) async fn handle(counter: &Counter, request: Request) -> Result<Reply, ApiError> {
+    match api::route(&request) {
+        CREATE_ORDER => counter.order(&request).await,
+        _ => Err(ApiError::NoSuchRoute),
+    }
+}
+
+impl Counter {
+    async fn order(&self, request: &Request) -> Result<Reply, ApiError> {
+        let deadline = api::deadline(request);
+        let Caller { user_id, .. } = Caller::of(request)?;
+        let key = api::idempotency_key(request)?;
+        let purchase = Purchase::of(request)?;
+        let (order_id, is_new) = self.claim(&user_id, key, &purchase.basket).await?;
+        // A request that was cut off before it was decided goes on as if it were new.
+        if !is_new && let Some(order) = self.orders.get(&user_id, order_id).await? {
+            return answer(&order);
+        }
+        let lines = purchase.price(&self.products).await?;
+        let order = self
+            .decide(
+                Checkout {
+                    order_id,
+                    user_id,
+                    lines,
+                    submitted_at: Timestamp::now(),
+                },
+                deadline,
+            )
+            .await?;
+        answer(&order)
+    }
+
+    /// The id that the order is to have, and whether it is new: the client's key may have got it
+    /// before.
+    async fn claim(
+        &self,
+        user_id: &UserId,
+        key: Option<&str>,
+        basket: &Basket,
+    ) -> Result<(OrderId, bool), ApiError> {
+        let new_id = api::new_cart_id();
+        let Some(key) = key else {
+            return Ok((new_id.into(), true));
+        };
+        let digest = api::digest(CREATE_ORDER, basket);
+        let now = Timestamp::now();
+        match self.keys.claim(user_id, key, &digest, new_id, now).await? {
+            Claim::New => Ok((new_id.into(), true)),
+            Claim::Known(known_id) => Ok((known_id.into(), false)),
+            Claim::OtherRequest => Err(ApiError::IdempotencyKeyReused),
+        }
+    }
+
+    async fn decide(&self, checkout: Checkout, deadline: Instant) -> Result<Order, ApiError> {
+        let key = checkout.key();
+        let submission = Submission {
+            checkout,
+            seen_before: false,
+        };
+        let mut report = self.desk.decide(vec![submission], deadline).await;
+        let order = match report.settled.pop() {
+            Some(order) => order,
+            None if report.already_settled.is_empty() => return Err(report.why_not().into()),
+            // The same request, sent twice at once, was faster; or the answer to it was lost.
+            None => self.decided(&key.user_id, key.order_id).await?,
+        };
+        tracing::info!(order_id = %order.order_id(), status = %order.status(), "order decided");
+        if let Err(error) = self.expiries.watch(std::slice::from_ref(&order)).await {
+            tracing::warn!(order_id = %order.order_id(), %error, "the sweep must expire this order");
+        }
+        Ok(order)
+    }
+
+    async fn decided(&self, user_id: &UserId, order_id: OrderId) -> Result<Order, StoreError> {
+        let order = self.orders.get(user_id, order_id).await?;
+        order.ok_or_else(|| StoreError::Unavailable("a decided order is not there".into()))
+    }
+}
+
+fn answer(order: &Order) -> Result<Reply, ApiError> {
+    if let OrderState::Rejected { short } = &order.state {
+        return Err(ApiError::OutOfStock {
+            short: short.clone(),
+            order_id: Some(order.order_id()),
+        });
+    }
+    let location = format!("/orders/{}", order.order_id());
+    Ok(api::created(&location, &OrderView::decided(order)))
+}
