@@ -1,5 +1,5 @@
-// The shop's ordinary day: shoppers fill a cart with a few products, check it out and wait for the
-// decision.
+// The shop's ordinary day: shoppers fill a cart with a few products, check it out, wait for the
+// decision, and pay, or change their mind, or forget to pay.
 //
 //   k6 run loadtest/checkout.ts
 //
@@ -8,7 +8,7 @@
 // the thresholds in milliseconds; and see lib/target.ts.
 
 import type { Options } from "k6/options";
-import { addToCart, checkOut, openCart, products, thresholds, untilDecided, type Line } from "./lib/shop.ts";
+import { addToCart, cancel, checkOut, openCart, pay, payInVain, products, thresholds, untilDecided, type Line } from "./lib/shop.ts";
 import { signIn } from "./lib/shoppers.ts";
 import { summary } from "./lib/summary.ts";
 import { number } from "./lib/target.ts";
@@ -43,8 +43,24 @@ export default function (shop: Setup) {
     return;
   }
   const order = checkOut(token, cart);
-  if (order) {
-    untilDecided(token, order);
+  if (order && untilDecided(token, order)?.status === "WAITING_PAYMENT") {
+    goOn(token, order);
+  }
+}
+
+/** Most shoppers pay, some at the second try; some change their mind, some before and some after; the rest just forget. */
+function goOn(token: string, order: string) {
+  const mood = Math.random();
+  if (mood < 0.7) {
+    pay(token, order);
+  } else if (mood < 0.75) {
+    payInVain(token, order);
+    pay(token, order);
+  } else if (mood < 0.85) {
+    cancel(token, order);
+  } else if (mood < 0.9) {
+    pay(token, order);
+    cancel(token, order);
   }
 }
 

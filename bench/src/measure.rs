@@ -110,8 +110,10 @@ impl Bench {
             duration: plan.duration,
             route,
         };
+        let before = self.shop.meter().await?;
         let answers = buyers::rush(&self.shop, rush).await?;
         self.ledger.at_rest().await?;
+        let metered = self.shop.meter().await?.since(&before);
         let decisions = self.ledger.decisions(product).await?;
         let accepted = match route {
             Route::Queued => StatusCode::ACCEPTED,
@@ -122,6 +124,7 @@ impl Bench {
             accepted_per_second: answers.per_second(accepted),
             sold_out_at_once: answers.of(StatusCode::CONFLICT),
             failures: answers.failures(),
+            stock_writes: metered.transactions,
             decided: decisions.count(),
             decided_per_second: decisions.per_second(),
             acceptance_ms: answers.latencies.percentiles(),
@@ -146,7 +149,7 @@ impl Bench {
             failures: outcome.undecided,
             decided: outcome.decided,
             decided_per_second: per_second,
-            stock_writes: Some(outcome.transactions + outcome.conflicts),
+            stock_writes: outcome.transactions + outcome.conflicts,
             acceptance_ms: outcome.latencies.percentiles(),
             decision_ms: outcome.latencies.percentiles(),
             ..self.blank(plan)
@@ -169,7 +172,7 @@ impl Bench {
             failures: 0,
             decided: 0,
             decided_per_second: 0.0,
-            stock_writes: None,
+            stock_writes: 0,
             acceptance_ms: Default::default(),
             decision_ms: Default::default(),
             processor_micros_per_order: BTreeMap::new(),

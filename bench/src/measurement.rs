@@ -39,7 +39,7 @@ pub(crate) struct Measurement {
     pub(crate) decided: u64,
     pub(crate) decided_per_second: f64,
     /// Tries to write the stock item, committed or not.
-    pub(crate) stock_writes: Option<u64>,
+    pub(crate) stock_writes: u64,
     /// From a buyer's coming to the answer, in milliseconds.
     pub(crate) acceptance_ms: Percentiles,
     /// From submission to decision, in milliseconds.
@@ -50,9 +50,8 @@ pub(crate) struct Measurement {
 
 impl Measurement {
     /// Tries to write the stock item for each order decided.
-    pub(crate) fn stock_writes_per_order(&self) -> Option<f64> {
-        self.stock_writes
-            .map(|writes| writes as f64 / self.decided.max(1) as f64)
+    pub(crate) fn stock_writes_per_order(&self) -> f64 {
+        self.stock_writes as f64 / self.decided.max(1) as f64
     }
 }
 
@@ -87,7 +86,6 @@ pub(crate) fn table(measurements: &[Measurement]) -> impl fmt::Display {
             let offered = one
                 .offered_per_second
                 .map_or("-".to_owned(), |rate| format!("{rate:.0}"));
-            let writes = one.stock_writes_per_order();
             writeln!(
                 f,
                 "{:<7} {:>8} {:>7} {:>9} | {:>10.0} {:>10.0} | {:>26} | {:>29} | {:>8} {:>8}",
@@ -99,7 +97,7 @@ pub(crate) fn table(measurements: &[Measurement]) -> impl fmt::Display {
                 one.decided_per_second,
                 latencies(one.acceptance_ms),
                 latencies(one.decision_ms),
-                writes.map_or("-".to_owned(), |writes| format!("{writes:.3}")),
+                format!("{:.4}", one.stock_writes_per_order()),
                 one.failures,
             )?;
         }

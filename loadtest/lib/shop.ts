@@ -27,8 +27,8 @@ export interface Order {
 
 type Answer = RefinedResponse<"text">;
 
-/** A shopper who saw no decision by then is counted as left alone. */
-const LONGEST_WAIT_SECONDS = 60;
+/** A shopper who saw no decision after so many looks is counted as left alone. */
+const MOST_LOOKS = 60;
 
 /** Between two looks at an order that is not decided yet; what the API's Retry-After says. */
 const LOOK_AGAIN_SECONDS = 1;
@@ -41,7 +41,13 @@ const refusedAtOnce = new Counter("checkouts_sold_out_at_once");
 const won = new Counter("orders_won");
 const rejected = new Counter("orders_rejected");
 const undecided = new Counter("orders_undecided");
+const paid = new Counter("orders_paid");
+const cancelled = new Counter("orders_cancelled");
 const unexpected = new Rate("unexpected_answers");
+
+/** Card numbers that the payment provider's test mode knows. */
+const GOOD_CARD = "4242424242424242";
+const DECLINED_CARD = "4000000000000002";
 
 /** What makes a run fail; the numbers are milliseconds. */
 export function thresholds(acceptanceP95: number, decisionP95: number) {
@@ -117,7 +123,7 @@ function submitted(answer: Answer): string | undefined {
 /** Looks at the order now and then until it is decided, or until the shopper has had enough. */
 export function untilDecided(token: string, orderId: string): Order | undefined {
   const begun = Date.now();
-  while (Date.now() - begun < LONGEST_WAIT_SECONDS * 1000) {
+  for (let looks = 0; looks < MOST_LOOKS; looks++) {
     sleep(LOOK_AGAIN_SECONDS);
     const order = look(token, orderId);
     if (order && order.status !== "PENDING") {
@@ -128,6 +134,28 @@ export function untilDecided(token: string, orderId: string): Order | undefined 
   }
   undecided.add(1);
   return undefined;
+}
+
+/** Pays an order. */
+export function pay(token: string, orderId: string) {
+  const answer = post(`/orders/${orderId}/payment`, token, { card_number: GOOD_CARD }, "POST /orders/{order_id}/payment");
+  if (expected(answer, 200)) {
+    paid.add(1);
+  }
+}
+
+/** Tries to pay an order with a card that is declined; it can still be paid. */
+export function payInVain(token: string, orderId: string) {
+  const card = { card_number: DECLINED_CARD };
+  expected(post(`/orders/${orderId}/payment`, token, card, "POST /orders/{order_id}/payment"), 402);
+}
+
+/** Calls an order off, paid or not. */
+export function cancel(token: string, orderId: string) {
+  const path = `/orders/${orderId}/cancellation`;
+  if (expected(post(path, token, undefined, "POST /orders/{order_id}/cancellation"), 200)) {
+    cancelled.add(1);
+  }
 }
 
 /** The order as its owner sees it now. */

@@ -2,9 +2,11 @@
 //! and a price list. For `cargo loadtest` and for the benchmark.
 
 mod local_shop;
+mod meter;
 mod prices;
 mod shelves;
 
 pub use local_shop::{FunctionReport, LocalShop, Profile};
+pub use meter::MeterReading;
 pub use prices::{Bill, Prices, Usage};
 pub use shelves::Shelves;

@@ -12,6 +12,8 @@ use serde::Deserialize;
 use serde_json::json;
 use tokio::process::{Child, Command};
 
+use crate::meter::MeterReading;
+
 /// How long a shop may take to open: it builds its functions first, which takes minutes once.
 const OPENING: Duration = Duration::from_secs(30 * 60);
 
@@ -174,9 +176,12 @@ impl LocalShop {
         Ok(grant.access_token)
     }
 
-    /// TODO
-    pub async fn usage(&self) -> Result<Option<crate::Usage>> {
-        Ok(None)
+    /// What its meter has counted so far.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub async fn meter(&self) -> Result<MeterReading> {
+        MeterReading::of(&self.http, &self.edge_url).await
     }
 }
 

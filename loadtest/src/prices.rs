@@ -44,17 +44,27 @@ pub struct Usage {
 }
 
 impl Usage {
-    /// What was used since `before`, per million of something that was done so many times since.
+    /// What was used since `before`.
     #[must_use]
-    pub fn per_million(self, before: Usage, times: u64) -> Usage {
-        let scale = |now: f64, then: f64| (now - then) * MILLION / times.max(1) as f64;
+    pub fn since(self, before: Usage) -> Usage {
+        self.zip(before, |now, then| now - then)
+    }
+
+    /// What a million of something would use, when so many of it used this.
+    #[must_use]
+    pub fn per_million(self, times: u64) -> Usage {
+        let factor = MILLION / times.max(1) as f64;
+        self.zip(self, |amount, _| amount * factor)
+    }
+
+    fn zip(self, other: Usage, with: impl Fn(f64, f64) -> f64) -> Usage {
         Usage {
-            http_requests: scale(self.http_requests, before.http_requests),
-            invocations: scale(self.invocations, before.invocations),
-            gb_seconds: scale(self.gb_seconds, before.gb_seconds),
-            sqs_requests: scale(self.sqs_requests, before.sqs_requests),
-            read_units: scale(self.read_units, before.read_units),
-            write_units: scale(self.write_units, before.write_units),
+            http_requests: with(self.http_requests, other.http_requests),
+            invocations: with(self.invocations, other.invocations),
+            gb_seconds: with(self.gb_seconds, other.gb_seconds),
+            sqs_requests: with(self.sqs_requests, other.sqs_requests),
+            read_units: with(self.read_units, other.read_units),
+            write_units: with(self.write_units, other.write_units),
         }
     }
 }
@@ -189,6 +199,6 @@ mod tests {
             write_units: 600.0,
             ..Usage::default()
         };
-        assert_eq!(after.per_million(before, 250).write_units, 2e6);
+        assert_eq!(after.since(before).per_million(250).write_units, 2e6);
     }
 }

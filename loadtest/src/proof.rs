@@ -20,13 +20,17 @@ const PLENTY: Units = 10_000_000;
 const BUYERS_PER_UNIT: u32 = 5;
 
 /// How long the audit waits for the last decisions.
-const FOR_REST: Duration = Duration::from_secs(60);
+const FOR_REST: Duration = Duration::from_secs(180);
 
 /// By when everything that was submitted must be decided: the run has waited for all of it already.
 const FOR_A_DECISION: Duration = Duration::from_secs(5);
 
+/// How long accepted orders hold their units unpaid: long enough for a flash sale to end before its
+/// first units come back, short enough for the ordinary day's to come back before the audit.
+const PAYMENT_WINDOW: &str = "PaymentWindowSeconds=60";
+
 /// How late an unpaid order may expire.
-const FOR_AN_EXPIRY: Duration = Duration::from_secs(600);
+const FOR_AN_EXPIRY: Duration = Duration::from_secs(60);
 
 /// Products that the audit's table shows, those that are off first.
 const PRODUCTS_SHOWN: usize = 5;
@@ -68,20 +72,20 @@ pub(crate) async fn run(arguments: &Arguments, k6: &K6) -> Result<bool> {
         "\n{} shoppers at once for {} s",
         load.shoppers, load.seconds
     );
-    let before = shop.usage().await?;
+    let before = shop.meter().await?;
     let day = ordinary_day(k6, &shop, &shelves, &load).await?;
-    let after = shop.usage().await?;
+    let metered = shop.meter().await?.since(&before);
     println!("\n{} buyers a second for {} s", load.rate, load.seconds);
     let sale = flash_sale(k6, &shop, &shelves, &load).await?;
 
     println!("Auditing the books …\n");
     let report = read_books(&cloud).await?;
     println!("{}\n", report.show(PRODUCTS_SHOWN));
-    if let (Some(before), Some(after)) = (before, after) {
-        let usage = after.per_million(before, decided(&day));
-        println!("A million orders as on the ordinary day would use of AWS:");
-        println!("{}\n", Prices::shipped().bill(usage));
-    }
+    println!("Calls of AWS for each order of the ordinary day:");
+    println!("{}", metered.calls_per_order(decided(&day)));
+    println!("A million such orders would use of AWS:");
+    let usage = metered.usage.per_million(decided(&day));
+    println!("{}\n", Prices::shipped().bill(usage));
     Ok(verdict(&day, &sale, &report))
 }
 
@@ -96,7 +100,7 @@ async fn open_shop(arguments: &Arguments) -> Result<LocalShop> {
     } else {
         Profile::Release
     };
-    LocalShop::start(profile, &[]).await
+    LocalShop::start(profile, &["--param", PAYMENT_WINDOW]).await
 }
 
 async fn ordinary_day(
