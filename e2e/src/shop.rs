@@ -91,7 +91,6 @@ impl Shop {
     /// # Panics
     /// When it does not open; says why.
     pub async fn open_with(template: &Template) -> Shop {
-        side::name_in_failures();
         let binaries = binaries();
         let file = template.file();
         let mut options = Options::new(&file);

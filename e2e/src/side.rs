@@ -2,31 +2,19 @@
 //! the same tests show whether the shop's promises hold on a cloud that is not ours.
 
 use std::env;
-use std::panic;
-use std::sync::Once;
 
 /// Names another DynamoDB and SQS, such as `http://127.0.0.1:4566`.
 const ENDPOINT_VARIABLE: &str = "HEDONIFY_AWS_ENDPOINT";
 
-/// The other DynamoDB and SQS, if the tests are run over one.
+/// The other DynamoDB and SQS, if the tests are run over one. Says which side it is, for the output of
+/// a test that fails.
 pub(crate) fn aws_endpoint() -> Option<String> {
-    env::var(ENDPOINT_VARIABLE)
+    let endpoint = env::var(ENDPOINT_VARIABLE)
         .ok()
-        .filter(|endpoint| !endpoint.is_empty())
-}
-
-/// From now on every failure says on which side it happened.
-pub(crate) fn name_in_failures() {
-    static ONCE: Once = Once::new();
-    ONCE.call_once(|| {
-        let side = match aws_endpoint() {
-            Some(endpoint) => format!("DynamoDB and SQS at {endpoint}"),
-            None => "the local cloud's own DynamoDB and SQS".to_owned(),
-        };
-        let print = panic::take_hook();
-        panic::set_hook(Box::new(move |failure| {
-            print(failure);
-            eprintln!("this ran on {side}");
-        }));
-    });
+        .filter(|endpoint| !endpoint.is_empty());
+    match &endpoint {
+        Some(endpoint) => println!("this runs on DynamoDB and SQS at {endpoint}"),
+        None => println!("this runs on the local cloud's own DynamoDB and SQS"),
+    }
+    endpoint
 }

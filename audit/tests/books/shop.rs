@@ -1,6 +1,7 @@
 //! A shop whose books a test may damage.
 
 use std::collections::HashMap;
+use std::env;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -16,6 +17,7 @@ use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, State};
 use axum::http::HeaderMap;
+use axum::http::header::AUTHORIZATION;
 use axum::response::{IntoResponse, Response};
 use domain::{Cart, Checkout, Money, OrderLine, ProductId, Quantity, UserId};
 use jiff::{SignedDuration, Timestamp};
@@ -30,6 +32,9 @@ const STOCK: &str = "StockTable";
 const ORDERS: &str = "OrdersTable";
 const CARTS: &str = "CartsTable";
 
+/// Names another DynamoDB than the embedded one, such as `http://127.0.0.1:4566`.
+const ENDPOINT_VARIABLE: &str = "HEDONIFY_AWS_ENDPOINT";
+
 pub(crate) struct Shop {
     pub(crate) endpoint: String,
     client: Client,
@@ -41,17 +46,19 @@ pub(crate) struct Shop {
 /// The one port that a cloud has: tables behind it, and a queue that holds what the test says.
 struct Front {
     tables: String,
+    /// Twelve digits, as local clouds take an account's id for an access key, and keep accounts apart.
+    account: String,
     forward: reqwest::Client,
     backlog: AtomicU64,
 }
 
 impl Shop {
     pub(crate) async fn open() -> Shop {
-        let database = dynoxide::Database::memory().expect("an in-memory database");
-        let (listener, tables) = listen().await;
-        tokio::spawn(dynoxide::server::serve_on(listener, database));
+        let tables = tables().await;
+        println!("this runs on DynamoDB at {tables}");
         let front = Arc::new(Front {
             tables,
+            account: format!("{:012}", Uuid::now_v7().as_u128() % 1_000_000_000_000),
             forward: reqwest::Client::new(),
             backlog: AtomicU64::new(0),
         });
@@ -235,6 +242,19 @@ impl Shop {
     }
 }
 
+/// Where the tables are: embedded, unless the tests are run over another cloud.
+async fn tables() -> String {
+    match env::var(ENDPOINT_VARIABLE) {
+        Ok(endpoint) if !endpoint.is_empty() => endpoint,
+        _ => {
+            let database = dynoxide::Database::memory().expect("an in-memory database");
+            let (listener, tables) = listen().await;
+            tokio::spawn(dynoxide::server::serve_on(listener, database));
+            tables
+        }
+    }
+}
+
 async fn listen() -> (TcpListener, String) {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let url = format!("http://{}", listener.local_addr().expect("an address"));
@@ -261,7 +281,13 @@ async fn pass(State(front): State<Arc<Front>>, headers: HeaderMap, body: Bytes) 
 }
 
 impl Front {
-    async fn forward(&self, headers: HeaderMap, body: Bytes) -> Response {
+    /// Forwards a call as this shop's account, so that shops side by side have tables of their own.
+    async fn forward(&self, mut headers: HeaderMap, body: Bytes) -> Response {
+        let signature = format!(
+            "AWS4-HMAC-SHA256 Credential={}/20260101/us-east-1/dynamodb/aws4_request, SignedHeaders=host, Signature=0",
+            self.account
+        );
+        headers.insert(AUTHORIZATION, signature.parse().expect("a header"));
         let request = self.forward.post(&self.tables).headers(headers).body(body);
         let answer = request.send().await.expect("the tables answer");
         let (status, headers) = (answer.status(), answer.headers().clone());
