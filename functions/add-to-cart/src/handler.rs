@@ -53,6 +53,7 @@ impl CartDesk {
             let twice = format!("the new id {} is taken", cart.cart_id);
             return Err(StoreError::Unavailable(twice).into());
         }
+        tracing::Span::current().record("cart_id", tracing::field::display(cart.cart_id));
         let location = format!("/carts/{}", cart.cart_id);
         Ok(api::created(&location, &CartView::new(&cart, &products)))
     }

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use lambda_http::Request;
 use payments::PaymentProvider;
 use store::{Carts, Orders, ReturnsDesk, StoreError};
+use telemetry::METRICS;
 
 /// Where shoppers change their minds.
 pub(crate) struct ServiceDesk<P> {
@@ -54,7 +55,8 @@ impl<P: PaymentProvider + Sync> ServiceDesk<P> {
             let change = Change::new(&order, Transition::Cancel { at })?;
             let mut report = self.returns.take_back(vec![change], deadline).await;
             if let Some(cancelled) = report.settled.pop() {
-                tracing::info!(%order_id, from = %order.status(), "order cancelled");
+                let from = tracing::field::display(order.status());
+                tracing::info!(target: METRICS, %order_id, from, cancelled = 1, "order cancelled");
                 return Ok(cancelled);
             }
             if report.already_settled.is_empty() {

@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use lambda_http::Request;
 use store::checkout_desk::Submission;
 use store::{CheckoutDesk, Claim, ExpiryQueue, IdempotencyKeys, Orders, Products, StoreError};
+use telemetry::METRICS;
 
 /// Where shoppers order.
 pub(crate) struct Counter {
@@ -35,6 +36,7 @@ impl Counter {
         let key = api::idempotency_key(request)?;
         let purchase = Purchase::of(request)?;
         let (order_id, is_new) = self.claim(&user_id, key, &purchase.basket).await?;
+        tracing::Span::current().record("order_id", tracing::field::display(order_id));
         // A request that was cut off before it was decided goes on as if it were new.
         if !is_new && let Some(order) = self.orders.get(&user_id, order_id).await? {
             return answer(&order);
@@ -83,12 +85,11 @@ impl Counter {
         };
         let mut report = self.desk.decide(vec![submission], deadline).await;
         let order = match report.settled.pop() {
-            Some(order) => order,
+            Some(order) => tell(order),
             None if report.already_settled.is_empty() => return Err(report.why_not().into()),
             // The same request, sent twice at once, was faster; or the answer to it was lost.
             None => self.decided(&key.user_id, key.order_id).await?,
         };
-        tracing::info!(order_id = %order.order_id(), status = %order.status(), "order decided");
         if let Err(error) = self.expiries.watch(std::slice::from_ref(&order)).await {
             tracing::warn!(order_id = %order.order_id(), %error, "the sweep must expire this order");
         }
@@ -99,6 +100,20 @@ impl Counter {
         let order = self.orders.get(user_id, order_id).await?;
         order.ok_or_else(|| StoreError::Unavailable("a decided order is not there".into()))
     }
+}
+
+/// Counts a decision.
+fn tell(order: Order) -> Order {
+    let rejected = u64::from(matches!(order.state, OrderState::Rejected { .. }));
+    tracing::info!(
+        target: METRICS,
+        accepted = 1 - rejected,
+        rejected,
+        order_id = %order.order_id(),
+        status = %order.status(),
+        "order decided"
+    );
+    order
 }
 
 fn answer(order: &Order) -> Result<Reply, ApiError> {

@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use lambda_runtime::{Error, LambdaEvent};
 use serde_json::Value;
 use store::{Orders, Report, ReturnsDesk, StoreError, TimeToPayIsOver};
+use telemetry::METRICS;
 
 /// Who looks after orders that nobody pays.
 pub(crate) struct Steward {
@@ -145,6 +146,7 @@ fn log(report: &Report, named: usize, early: usize) {
         tracing::info!(order_id = %order.order_id(), "order expired");
     }
     tracing::info!(
+        target: METRICS,
         size = named,
         expired = report.settled.len(),
         early,

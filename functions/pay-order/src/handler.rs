@@ -6,9 +6,10 @@ use api::{ApiError, Caller, Reply};
 use domain::{Forbidden, Order, OrderStatus, Payment, Transition};
 use jiff::Timestamp;
 use lambda_http::Request;
-use payments::{CardNumber, PaymentProvider};
+use payments::{CardNumber, PaymentError, PaymentProvider};
 use serde::Deserialize;
 use store::{AdvanceError, Carts, Orders};
+use telemetry::METRICS;
 
 /// Where shoppers pay.
 pub(crate) struct Cashier<P> {
@@ -48,7 +49,8 @@ impl<P: PaymentProvider + Sync> Cashier<P> {
         if !from.may_become(to) {
             return Err(Forbidden { from, to }.into());
         }
-        let payment_id = self.provider.authorise(&order, &card_number).await?;
+        let payment_id = self.provider.authorise(&order, &card_number).await;
+        let payment_id = payment_id.inspect_err(tell)?;
         let paid = self.record(&order, payment_id, Timestamp::now()).await?;
         Ok(api::personal(&OrderView::decided(&paid)))
     }
@@ -66,7 +68,8 @@ impl<P: PaymentProvider + Sync> Cashier<P> {
         let pay = Transition::Pay(payment.clone());
         match self.orders.advance(order, pay).await {
             Ok(paid) => {
-                tracing::info!(order_id = %order.order_id(), "order paid");
+                let order_id = tracing::field::display(order.order_id());
+                tracing::info!(target: METRICS, order_id, payments = 1, "order paid");
                 Ok(paid)
             }
             Err(AdvanceError::Forbidden(_)) => self.overtaken(order, &payment).await,
@@ -94,5 +97,12 @@ impl<P: PaymentProvider + Sync> Cashier<P> {
             Some(_) => Ok(now),
             None => Err(ApiError::PaidTooLate(now.status())),
         }
+    }
+}
+
+/// Counts the payments that banks decline; all other failures are logged where they are answered.
+fn tell(error: &PaymentError) {
+    if let PaymentError::Declined(decline) = error {
+        tracing::info!(target: METRICS, declined = 1, reason = decline.as_str(), "payment declined");
     }
 }
