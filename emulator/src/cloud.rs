@@ -16,6 +16,8 @@ use crate::edge::{Data, DataServices, Deployed, DynamoDb, Edge, Sqs};
 use crate::events::{schedule, sqs};
 use crate::issuer::Issuer;
 use crate::lambda::{Credentials, Environment, Lambda, Logs};
+use crate::meter::Meter;
+use crate::realism::{Realism, Simulation};
 use crate::template::{Facts, Stack, Storage, Template};
 use crate::{build, edge, gateway, instructions, net, seed};
 
@@ -49,6 +51,8 @@ pub struct Options {
     pub aws_endpoint: Option<String>,
     /// Most processes of one function at once, where the template reserves no number.
     pub processes_per_function: usize,
+    /// How much like AWS its own DynamoDB and SQS behave.
+    pub realism: Realism,
     /// Whether the functions' log lines are printed.
     pub print_logs: bool,
 }
@@ -65,6 +69,7 @@ impl Options {
             data_dir: None,
             aws_endpoint: None,
             processes_per_function: DEFAULT_PROCESSES,
+            realism: Realism::Off,
             print_logs: true,
         }
     }
@@ -216,9 +221,12 @@ impl Prepared {
             }
         };
         let issuer = Arc::new(issuer.await??);
+        let meter = Arc::new(Meter::new());
         let edge = Arc::new(Edge {
             data,
             issuer: issuer.clone(),
+            meter: meter.clone(),
+            simulation: Simulation::new(options.realism, &storage.tables),
             deployed: OnceLock::new(),
         });
         servers.spawn(net::serve(
@@ -260,8 +268,11 @@ impl Prepared {
             LOCAL_ACCOUNT.to_owned(),
             &issuer,
             lambda.clone(),
+            meter.clone(),
         )?;
         servers.spawn(net::serve(self.api_listener, routes, stop.subscribe()));
+        // What it took to get here is on nobody's bill.
+        meter.reset(Vec::new());
         let sources = start_sources(&stack, &lambda, &clients, &self.region);
         let api_url = self.api_url.clone();
         let _ = edge.deployed.set(Deployed {

@@ -20,11 +20,15 @@ mod http_client;
 mod instructions;
 mod issuer;
 mod lambda;
+mod meter;
 mod net;
+mod realism;
+mod request;
 mod seed;
 mod template;
 mod trace;
 
 pub use cloud::{Options, Prepared, RunningCloud, prepare};
 pub use net::ListenError;
+pub use realism::Realism;
 pub use template::TemplateError;

@@ -6,8 +6,8 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use anyhow::Context as _;
-use clap::Parser;
-use emulator::{Options, RunningCloud};
+use clap::{Parser, ValueEnum};
+use emulator::{Options, Realism, RunningCloud};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
@@ -48,6 +48,18 @@ struct Arguments {
     /// Most processes of one function at once, where the template reserves no number.
     #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..))]
     processes: u16,
+    /// Gives DynamoDB and SQS the latencies and the contention that they have on AWS.
+    #[arg(long, value_name = "LIKE", conflicts_with = "aws_endpoint")]
+    realism: Option<Like>,
+    /// The same seed gives the same latencies.
+    #[arg(long, value_name = "N", default_value_t = 1, requires = "realism")]
+    realism_seed: u64,
+}
+
+/// What the emulator may be like.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Like {
+    Aws,
 }
 
 fn key_value(text: &str) -> Result<(String, String), String> {
@@ -67,6 +79,12 @@ impl From<&Arguments> for Options {
             data_dir: arguments.data_dir.clone(),
             aws_endpoint: arguments.aws_endpoint.clone(),
             processes_per_function: usize::from(arguments.processes),
+            realism: match arguments.realism {
+                None => Realism::Off,
+                Some(Like::Aws) => Realism::Aws {
+                    seed: arguments.realism_seed,
+                },
+            },
             ..Options::new(&arguments.template)
         }
     }

@@ -1,6 +1,7 @@
 //! AWS calls: which service, which operation, who calls; then the one place that every call passes.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use axum::body::Body;
 use axum::extract::{Path, State};
@@ -8,11 +9,13 @@ use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use bytes::Bytes;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::caller::{self, Caller};
-use super::{Data, Edge};
+use super::metered::Answer;
+use super::{Data, DataServices, Edge};
 use crate::lambda::{self, InvokeError};
+use crate::request::{Request, Service};
 use crate::trace;
 
 const DYNAMODB_TARGET: &str = "DynamoDB_20120810.";
@@ -29,12 +32,6 @@ pub(super) struct Call {
     pub(super) caller: Caller,
     pub(super) headers: HeaderMap,
     pub(super) body: Bytes,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Service {
-    DynamoDb,
-    Sqs,
 }
 
 pub(super) async fn handle(
@@ -80,14 +77,49 @@ impl Edge {
             bytes = call.body.len(),
             "AWS call"
         );
-        match (&self.data, call.service) {
-            (Data::Here(here), Service::DynamoDb) => here.dynamodb.call(call).await,
-            (Data::Here(here), Service::Sqs) => here.sqs.call(call).await,
-            (Data::Elsewhere(endpoint), _) => refuse(
-                "UnknownOperationException",
-                &format!("DynamoDB and SQS are at {endpoint}"),
-            ),
-        }
+        let here = match &self.data {
+            Data::Here(here) => here,
+            Data::Elsewhere(endpoint) => {
+                let message = format!("DynamoDB and SQS are at {endpoint}");
+                return refuse("UnknownOperationException", &message);
+            }
+        };
+        let begun = Instant::now();
+        // What is still wanted when the call has gone to its service.
+        let (service, caller) = (call.service, call.caller.clone());
+        let (operation, body) = (call.operation.clone(), call.body.clone());
+        let request = Request::read(&operation, &body);
+        let answer = self.answer(here, call, request.as_ref()).await;
+        let permissions = request.as_ref().map(Request::permissions);
+        self.meter.count(
+            &caller,
+            service,
+            &operation,
+            permissions.as_deref().unwrap_or_default(),
+            &answer.entry(begun.elapsed()),
+        );
+        answer.response
+    }
+
+    /// The service's answer, when it has it or when AWS would have it.
+    async fn answer(
+        &self,
+        here: &DataServices,
+        call: Call,
+        request: Option<&Request<'_>>,
+    ) -> Answer {
+        let simulation = match &self.simulation {
+            // AWS polls queues with many pollers at once, so their latency holds nothing up.
+            Some(simulation) if call.caller != Caller::Emulator => simulation,
+            _ => return here.call(call, request).await,
+        };
+        let admission = simulation.admit(&call.operation, request);
+        let answer = match &admission.refusal {
+            Some(refusal) => Answer::refused(refusal, &call.operation, request),
+            None => here.call(call, request).await,
+        };
+        admission.complete().await;
+        answer
     }
 }
 
@@ -97,8 +129,12 @@ pub(super) fn refuse(kind: &str, message: &str) -> Response {
 }
 
 pub(super) fn failure(status: StatusCode, kind: &str, message: &str) -> Response {
-    let body = json!({ "__type": kind, "message": message }).to_string();
-    let mut response = (status, body).into_response();
+    failure_with(status, &json!({ "__type": kind, "message": message }))
+}
+
+/// A failure that tells more than its kind and a message.
+pub(crate) fn failure_with(status: StatusCode, body: &Value) -> Response {
+    let mut response = (status, body.to_string()).into_response();
     response.headers_mut().insert(CONTENT_TYPE, AMZ_JSON);
     response
 }

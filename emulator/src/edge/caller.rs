@@ -10,7 +10,7 @@ pub(crate) const EMULATOR_KEY_ID: &str = "EMULATOR";
 const FUNCTION_PREFIX: &str = "FUNCTION.";
 
 /// The caller of an AWS operation.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) enum Caller {
     /// A function, by its logical id.
     Function(String),

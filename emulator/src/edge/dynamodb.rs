@@ -11,12 +11,13 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use axum::body::Body;
 use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, DATE, HeaderName};
 use axum::http::{Method, Request, StatusCode, Uri};
 use axum::response::Response;
+use bytes::Bytes;
+use bytes::buf::Chain;
 use dynoxide::Database;
-use http_body_util::Full;
+use http_body_util::{BodyExt as _, Full};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
@@ -38,7 +39,7 @@ const FORWARDED: [HeaderName; 5] = [TARGET, CONTENT_TYPE, AUTHORIZATION, AMZ_DAT
 
 #[derive(Debug)]
 pub(crate) struct DynamoDb {
-    client: Client<HttpConnector, Full<bytes::Bytes>>,
+    client: Client<HttpConnector, Full<Chain<Bytes, Bytes>>>,
     address: Uri,
     stop: watch::Sender<bool>,
     thread: Mutex<Option<JoinHandle<()>>>,
@@ -73,8 +74,13 @@ impl DynamoDb {
         })
     }
 
-    pub(super) async fn call(&self, call: Call) -> Response {
-        let mut request = Request::new(Full::new(call.body));
+    /// The answer, or a failure to answer. The body is the call's, perhaps with more in front.
+    pub(super) async fn call(
+        &self,
+        call: Call,
+        body: Chain<Bytes, Bytes>,
+    ) -> Result<Response<Bytes>, Response> {
+        let mut request = Request::new(Full::new(body));
         *request.method_mut() = Method::POST;
         *request.uri_mut() = self.address.clone();
         for name in FORWARDED {
@@ -82,14 +88,15 @@ impl DynamoDb {
                 request.headers_mut().insert(name, value.clone());
             }
         }
-        match self.client.request(request).await {
-            Ok(response) => response.map(Body::new),
-            Err(error) => {
-                tracing::warn!(%error, operation = %call.operation, "DynamoDB did not answer");
-                let status = StatusCode::INTERNAL_SERVER_ERROR;
-                aws::failure(status, "InternalServerError", "DynamoDB did not answer")
-            }
-        }
+        let silent = |error: &dyn std::fmt::Display| {
+            tracing::warn!(%error, operation = %call.operation, "DynamoDB did not answer");
+            let status = StatusCode::INTERNAL_SERVER_ERROR;
+            aws::failure(status, "InternalServerError", "DynamoDB did not answer")
+        };
+        let response = self.client.request(request).await;
+        let (parts, body) = response.map_err(|error| silent(&error))?.into_parts();
+        let body = body.collect().await.map_err(|error| silent(&error))?;
+        Ok(Response::from_parts(parts, body.to_bytes()))
     }
 
     /// Closes the database and waits until its file is whole.

@@ -31,18 +31,7 @@ pub(super) async fn health(State(edge): State<Arc<Edge>>) -> Response {
 }
 
 pub(super) async fn functions(State(edge): State<Arc<Edge>>) -> Json<Value> {
-    let reports: Vec<_> = edge
-        .deployed
-        .get()
-        .map(|deployed| {
-            deployed
-                .lambda
-                .functions()
-                .map(|function| function.report())
-                .collect()
-        })
-        .unwrap_or_default();
-    Json(json!({ "functions": reports }))
+    Json(json!({ "functions": edge.function_reports() }))
 }
 
 #[derive(Debug, Deserialize)]

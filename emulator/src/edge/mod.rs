@@ -5,6 +5,8 @@ pub(crate) mod caller;
 mod dynamodb;
 mod journal;
 mod local;
+mod metered;
+mod metrics;
 pub(crate) mod resources;
 mod sqs;
 
@@ -16,11 +18,14 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
 
+pub(crate) use aws::failure_with;
 pub(crate) use dynamodb::DynamoDb;
 pub(crate) use sqs::Sqs;
 
 use crate::issuer::Issuer;
 use crate::lambda::Lambda;
+use crate::meter::Meter;
+use crate::realism::Simulation;
 use crate::template::HttpApi;
 
 /// DynamoDB takes requests of up to 16 MB, the most of the services here.
@@ -31,6 +36,8 @@ const MAX_REQUEST_BYTES: usize = 16 * 1024 * 1024;
 pub(crate) struct Edge {
     pub(crate) data: Data,
     pub(crate) issuer: Arc<Issuer>,
+    pub(crate) meter: Arc<Meter>,
+    pub(crate) simulation: Option<Simulation>,
     /// What functions and routes there are, once the template is resolved.
     pub(crate) deployed: OnceLock<Deployed>,
 }
@@ -66,6 +73,8 @@ pub(crate) fn router(edge: Arc<Edge>) -> Router {
         .route("/_local/health", get(local::health))
         .route("/_local/functions", get(local::functions))
         .route("/_local/logs", get(local::logs))
+        .route("/_local/metrics", get(metrics::read).delete(metrics::reset))
+        .route("/_local/metrics/reset", post(metrics::reset))
         .route("/_local/token", post(local::token))
         .route("/.well-known/openid-configuration", get(local::discovery))
         .route("/.well-known/jwks.json", get(local::key_set))

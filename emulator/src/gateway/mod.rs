@@ -26,6 +26,7 @@ use routes::RouteTable;
 
 use crate::issuer::Issuer;
 use crate::lambda::{InvokeError, Lambda};
+use crate::meter::Meter;
 use crate::template::HttpApi;
 use crate::trace;
 
@@ -42,6 +43,7 @@ struct Gateway {
     routes: RouteTable,
     authorizers: Authorizers,
     lambda: Arc<Lambda>,
+    meter: Arc<Meter>,
 }
 
 pub(crate) fn router(
@@ -49,6 +51,7 @@ pub(crate) fn router(
     account_id: String,
     issuer: &Issuer,
     lambda: Arc<Lambda>,
+    meter: Arc<Meter>,
 ) -> anyhow::Result<Router> {
     let gateway = Gateway {
         routes: RouteTable::new(&api.routes)?,
@@ -56,6 +59,7 @@ pub(crate) fn router(
         api,
         account_id,
         lambda,
+        meter,
     };
     Ok(Router::new().fallback(handle).with_state(Arc::new(gateway)))
 }
@@ -130,7 +134,13 @@ impl Gateway {
             request_id,
         });
         let invocation = function.invoke(event, Some(trace_id));
-        match tokio::time::timeout(INTEGRATION_TIMEOUT, invocation).await {
+        let result = tokio::time::timeout(INTEGRATION_TIMEOUT, invocation).await;
+        let answer_bytes = match &result {
+            Ok(Ok(payload)) => payload.len(),
+            _ => 0,
+        };
+        self.meter.count_http_request(body.len(), answer_bytes);
+        match result {
             Ok(Ok(payload)) => response::from_payload(&payload),
             Ok(Err(InvokeError::RequestTooLarge)) => {
                 message(StatusCode::PAYLOAD_TOO_LARGE, "Request Entity Too Large")

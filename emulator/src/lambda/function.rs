@@ -67,11 +67,22 @@ struct Counts {
     crashes: AtomicU64,
     cold_starts: AtomicU64,
     busy_micros: AtomicU64,
+    billed_milliseconds: AtomicU64,
     started: AtomicU64,
 }
 
+impl Counts {
+    /// Lambda bills by the millisecond, begun ones in full. Source: AWS Lambda pricing.
+    fn add_time(&self, time: Duration) {
+        let micros: u64 = time.as_micros().try_into().unwrap_or(u64::MAX);
+        self.busy_micros.fetch_add(micros, Ordering::Relaxed);
+        self.billed_milliseconds
+            .fetch_add(micros.div_ceil(1_000), Ordering::Relaxed);
+    }
+}
+
 /// What `GET /_local/functions` tells of a function.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 pub(crate) struct Report {
     pub(crate) logical_id: String,
     pub(crate) name: String,
@@ -85,6 +96,9 @@ pub(crate) struct Report {
     pub(crate) cold_starts: u64,
     /// Time that invocations kept processes busy.
     pub(crate) busy_milliseconds: u64,
+    /// The same, with each invocation rounded up.
+    pub(crate) billed_milliseconds: u64,
+    pub(crate) memory_mb: u64,
 }
 
 impl Function {
@@ -165,8 +179,7 @@ impl Function {
             place,
         });
         let result = result.await.unwrap_or(Err(InvokeError::ShuttingDown));
-        let micros = started.elapsed().as_micros().try_into().unwrap_or(u64::MAX);
-        self.counts.busy_micros.fetch_add(micros, Ordering::Relaxed);
+        self.counts.add_time(started.elapsed());
         if result.is_err() {
             self.counts.errors.fetch_add(1, Ordering::Relaxed);
         }
@@ -286,6 +299,8 @@ impl Function {
             crashes: count(&self.counts.crashes),
             cold_starts: count(&self.counts.cold_starts),
             busy_milliseconds: count(&self.counts.busy_micros) / 1_000,
+            billed_milliseconds: count(&self.counts.billed_milliseconds),
+            memory_mb: self.spec.memory.try_into().unwrap_or(0),
         }
     }
 

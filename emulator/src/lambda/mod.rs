@@ -15,7 +15,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 pub(crate) use error::InvokeError;
-pub(crate) use function::Function;
+pub(crate) use function::{Function, Report};
 pub(crate) use logs::Logs;
 pub(crate) use spawner::Spawner;
 

@@ -1,0 +1,213 @@
+//! AWS's contention and latencies, where they are wanted.
+
+mod support;
+
+use std::time::{Duration, Instant};
+
+use emulator::{Options, Realism};
+use futures_util::future::join_all;
+use serde_json::{Value, json};
+use support::{Cloud, TemplateFile, start, start_with};
+
+const TEMPLATE: &str = "
+Resources:
+  Items:
+    Type: AWS::DynamoDB::Table
+    Properties:
+      BillingMode: PAY_PER_REQUEST
+      AttributeDefinitions: [{AttributeName: id, AttributeType: S}]
+      KeySchema: [{AttributeName: id, KeyType: HASH}]
+";
+
+/// The shortest that a transaction takes, and holds its items.
+const SHORTEST_TRANSACTION: Duration = Duration::from_millis(17);
+
+async fn realistic() -> Cloud {
+    let file = TemplateFile::new(TEMPLATE);
+    let realism = Realism::Aws { seed: 1 };
+    start_with(Options {
+        realism,
+        ..file.options()
+    })
+    .await
+}
+
+impl Cloud {
+    /// The answer, and its `__type` if it is an error.
+    async fn dynamodb(&self, operation: &str, body: &Value) -> Result<Value, Value> {
+        let response = self
+            .http
+            .post(self.edge("/"))
+            .header("x-amz-target", format!("DynamoDB_20120810.{operation}"))
+            .header("content-type", "application/x-amz-json-1.0")
+            .header(
+                "authorization",
+                "AWS4-HMAC-SHA256 Credential=local/20250101/us-east-1/dynamodb/aws4_request, \
+                 SignedHeaders=host;x-amz-date;x-amz-target, Signature=0",
+            )
+            .header("x-amz-date", "20250101T000000Z")
+            .body(body.to_string())
+            .send()
+            .await
+            .expect("an answer");
+        let is_success = response.status().is_success();
+        let body: Value = response.json().await.expect("JSON");
+        if is_success { Ok(body) } else { Err(body) }
+    }
+
+    async fn transact(&self, ids: &[&str]) -> Result<Value, Value> {
+        let actions: Vec<Value> = ids
+            .iter()
+            .map(|id| json!({ "Update": update(id) }))
+            .collect();
+        self.dynamodb("TransactWriteItems", &json!({ "TransactItems": actions }))
+            .await
+    }
+
+    async fn total(&self, figure: &str) -> Value {
+        let response = self.http.get(self.edge("/_local/metrics")).send().await;
+        let metrics: Value = response.expect("an answer").json().await.expect("JSON");
+        let calls = metrics["others"]["calls"]
+            .as_array()
+            .cloned()
+            .unwrap_or_default();
+        calls
+            .iter()
+            .filter_map(|calls| calls[figure].as_u64())
+            .sum::<u64>()
+            .into()
+    }
+}
+
+fn update(id: &str) -> Value {
+    json!({
+        "TableName": "local-Items",
+        "Key": { "id": { "S": id } },
+        "UpdateExpression": "ADD n :one",
+        "ExpressionAttributeValues": { ":one": { "N": "1" } },
+    })
+}
+
+fn kind(error: &Value) -> &str {
+    let kind = error["__type"].as_str().expect("a type");
+    kind.strip_prefix("com.amazonaws.dynamodb.v20120810#")
+        .expect("DynamoDB's name")
+}
+
+#[tokio::test]
+async fn of_two_transactions_on_an_item_one_is_cancelled() {
+    let cloud = realistic().await;
+    let (one, other) = tokio::join!(
+        cloud.transact(&["a", "shared"]),
+        cloud.transact(&["b", "shared"])
+    );
+    let errors: Vec<Value> = [one, other].into_iter().filter_map(Result::err).collect();
+    let [error] = errors.as_slice() else {
+        panic!("one is cancelled, not {errors:?}");
+    };
+    assert_eq!(kind(error), "TransactionCanceledException");
+    let reasons = json!([
+        { "Code": "None" },
+        { "Code": "TransactionConflict", "Message": "Transaction is ongoing for the item" },
+    ]);
+    assert_eq!(error["CancellationReasons"], reasons);
+    assert_eq!(cloud.total("conflicts").await, 1);
+    // Afterwards the item is free.
+    cloud
+        .transact(&["shared"])
+        .await
+        .expect("nobody is in the way");
+    cloud.running.shut_down().await;
+}
+
+#[tokio::test]
+async fn what_meets_a_transaction_is_refused_and_batches_of_reads_are_not() {
+    let cloud = realistic().await;
+    let key = json!({ "id": { "S": "a" } });
+    let keys = json!({ "RequestItems": { "local-Items": { "Keys": [key] } } });
+    let get = json!({ "Get": { "TableName": "local-Items", "Key": key } });
+    let gets = json!({ "TransactItems": [get] });
+    // Several times, in case a call comes before the transaction does.
+    let mut met = Vec::new();
+    for _ in 0..5 {
+        let transaction = cloud.transact(&["a"]);
+        let others = async {
+            tokio::time::sleep(SHORTEST_TRANSACTION / 3).await;
+            let write = update("a");
+            tokio::join!(
+                cloud.dynamodb("UpdateItem", &write),
+                cloud.dynamodb("TransactGetItems", &gets),
+                cloud.dynamodb("BatchGetItem", &keys),
+            )
+        };
+        let (_, (write, reads, batch)) = tokio::join!(transaction, others);
+        batch.expect("reads in batches meet nobody");
+        met.extend(write.err().map(|error| kind(&error).to_owned()));
+        met.extend(reads.err().map(|error| kind(&error).to_owned()));
+    }
+    met.sort_unstable();
+    met.dedup();
+    assert_eq!(
+        met,
+        [
+            "TransactionCanceledException",
+            "TransactionConflictException"
+        ]
+    );
+    cloud.running.shut_down().await;
+}
+
+#[tokio::test]
+async fn an_item_takes_a_thousand_write_units_a_second() {
+    let cloud = realistic().await;
+    // A hundred units each.
+    let item = |id: &str| json!({ "id": { "S": id }, "text": { "S": "x".repeat(99 * 1_024) } });
+    let put = |id: &str| json!({ "TableName": "local-Items", "Item": item(id) });
+    let hot = put("hot");
+    let begun = Instant::now();
+    let answers = join_all((0..30).map(|_| cloud.dynamodb("PutItem", &hot))).await;
+    let most = 10 + (begun.elapsed().as_secs_f64() * 10.0).ceil() as usize;
+    let (taken, refused): (Vec<_>, Vec<_>) = answers.into_iter().partition(Result::is_ok);
+    assert!(
+        taken.len() >= 10 && taken.len() <= most,
+        "{} of at most {most}",
+        taken.len()
+    );
+    for error in refused.into_iter().filter_map(Result::err) {
+        assert_eq!(kind(&error), "ThrottlingException");
+    }
+    // In a transaction the item costs two hundred, which it has not won back yet.
+    let transaction = json!({ "TransactItems": [{ "Put": hot }, { "Put": put("cold") }] });
+    let error = cloud.dynamodb("TransactWriteItems", &transaction).await;
+    let error = error.expect_err("the item has had all it takes");
+    assert_eq!(error["CancellationReasons"][0]["Code"], "ThrottlingError");
+    assert_eq!(error["CancellationReasons"][1]["Code"], "None");
+    cloud
+        .dynamodb("PutItem", &put("another"))
+        .await
+        .expect("another item is not throttled");
+    cloud.running.shut_down().await;
+}
+
+#[tokio::test]
+async fn a_call_takes_as_long_as_on_aws() {
+    let cloud = realistic().await;
+    let begun = Instant::now();
+    for id in ["a", "b", "c"] {
+        cloud.transact(&[id]).await.expect("nobody is in the way");
+    }
+    let took = begun.elapsed();
+    assert!(took >= SHORTEST_TRANSACTION * 3, "{took:?}");
+    cloud.running.shut_down().await;
+}
+
+#[tokio::test]
+async fn by_default_nobody_is_in_the_way() {
+    let cloud = start(TEMPLATE).await;
+    let together = join_all((0..50).map(|_| cloud.transact(&["shared"]))).await;
+    for answer in together {
+        answer.expect("transactions wait for each other");
+    }
+    assert_eq!(cloud.total("conflicts").await, 0);
+    cloud.running.shut_down().await;
+}
