@@ -1,5 +1,6 @@
 """What the tests share: a MiniStack, and the template deployed to it with binaries that cargo has built."""
 
+import copy
 import json
 import os
 import shutil
@@ -11,6 +12,7 @@ import boto3
 import pytest
 from botocore.config import Config
 from samcli.yamlhelper import yaml_dump, yaml_parse
+from samtranslator.translator.transform import transform
 
 SHOP = Path(__file__).resolve().parents[2]
 STACK = "hedonify"
@@ -30,6 +32,26 @@ def endpoint():
     if not url:
         pytest.fail("run this by localstack/with-ministack, which starts a MiniStack for it")
     return url
+
+
+class NoManagedPolicies:
+    """The template names none, so SAM has none to look up."""
+
+    def load(self):
+        return {}
+
+
+def expand(template):
+    """The plain CloudFormation that SAM makes of a template."""
+    os.environ.setdefault("AWS_DEFAULT_REGION", "us-east-1")
+    template = copy.deepcopy(template)
+    # As `sam package` leaves it.
+    template["Globals"]["Function"]["CodeUri"] = "s3://bucket/key"
+    return transform(template, {}, NoManagedPolicies())["Resources"]
+
+
+def of_type(resources, kind):
+    return {name: resource for name, resource in resources.items() if resource["Type"] == kind}
 
 
 class Stack:

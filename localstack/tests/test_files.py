@@ -1,5 +1,6 @@
 """Files that can't be run here, because they need Docker, are at least what they claim to be."""
 
+import copy
 import json
 import re
 import shutil
@@ -9,7 +10,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from conftest import SHOP
+from conftest import SHOP, expand, of_type
 from samcli.commands.build.command import cli as build_command
 from samcli.commands.deploy.command import cli as deploy_command
 from samcli.yamlhelper import yaml_dump, yaml_parse
@@ -96,3 +97,26 @@ def test_samconfig_says_only_what_sam_and_the_template_know(template):
             for name, value in (override.split("=") for override in overrides.split()):
                 allowed = template["Parameters"][name].get("AllowedValues", [value])
                 assert value in map(str, allowed)
+
+
+def test_the_tests_that_the_documentation_names_are_there():
+    named = set(re.findall(r"`([a-z]+(?:_[a-z0-9]+){2,})`", (SHOP / "docs/emulators.md").read_text()))
+    tests = [*SHOP.glob("*/tests/**/*.rs"), *SHOP.glob("crates/*/tests/**/*.rs"), *SHOP.glob("localstack/tests/*.py")]
+    written = set(re.findall(r"\b(?:fn|def) ([a-z0-9_]+)\(", "\n".join(test.read_text() for test in tests)))
+    written |= {test.stem for test in tests}
+    assert len(named) > 20 and named <= written, f"not there: {named - written}"
+
+
+def test_gradual_deployment_is_as_the_documentation_says(template):
+    [documented] = re.findall(r"```yaml\n(Globals:.*?)```", (SHOP / "docs/deploy.md").read_text(), re.DOTALL)
+    template = copy.deepcopy(template)
+    template["Globals"]["Function"] |= yaml_parse(documented)["Globals"]["Function"]
+    resources = expand(template)
+    functions = of_type(resources, "AWS::Lambda::Function")
+    aliases = of_type(resources, "AWS::Lambda::Alias")
+    assert len(of_type(resources, "AWS::CodeDeploy::DeploymentGroup")) == len(aliases) == len(functions)
+    [mapping] = [name for name in of_type(resources, "AWS::Lambda::EventSourceMapping") if name.startswith("CheckoutBatch")]
+    assert resources[mapping]["Properties"]["FunctionName"]["Ref"] in aliases
+    for group in of_type(resources, "AWS::CodeDeploy::DeploymentGroup").values():
+        alarms = group["Properties"]["AlarmConfiguration"]["Alarms"]
+        assert {alarm["Name"]["Ref"] for alarm in alarms} <= of_type(resources, "AWS::CloudWatch::Alarm").keys()

@@ -1,11 +1,12 @@
 """Each function may do what it does, and nothing else."""
 
-import copy
+import json
 import os
+import re
+from pathlib import Path
 
 import pytest
-
-from samtranslator.translator.transform import transform
+from conftest import expand, of_type
 
 # What SAM adds of its own: writing logs, sending traces, and reading the queue that starts a function.
 LOGS = "AWSLambdaBasicExecutionRole"
@@ -74,25 +75,10 @@ ALLOWED = {
 }
 
 
-class NoManagedPolicies:
-    """The template names none, so SAM has none to look up."""
-
-    def load(self):
-        return {}
-
-
 @pytest.fixture(scope="module")
 def expanded(template):
     """The plain CloudFormation that SAM makes of the template."""
-    os.environ.setdefault("AWS_DEFAULT_REGION", "us-east-1")
-    template = copy.deepcopy(template)
-    # As `sam package` leaves it.
-    template["Globals"]["Function"]["CodeUri"] = "s3://bucket/key"
-    return transform(template, {}, NoManagedPolicies())["Resources"]
-
-
-def of_type(resources, kind):
-    return {name: resource for name, resource in resources.items() if resource["Type"] == kind}
+    return expand(template)
 
 
 def as_list(value):
@@ -157,3 +143,23 @@ def test_only_this_api_and_this_clock_may_start_functions(expanded):
         principals.add(properties["Principal"])
         assert "SourceArn" in properties, properties
     assert principals == {"apigateway.amazonaws.com", "events.amazonaws.com"}
+
+
+def seen():
+    """What the end-to-end tests saw each function do: function → resource → actions."""
+    folder = os.environ.get("HEDONIFY_PERMISSIONS_DIR")
+    if not folder:
+        pytest.skip("HEDONIFY_PERMISSIONS_DIR isn't set: .ci/run has the end-to-end tests write to it")
+    needed = {}
+    for file in Path(folder).glob("*.json"):
+        for function in json.loads(file.read_text()):
+            resources = needed.setdefault(function["function"], {})
+            for permission in function["permissions"]:
+                # Each shop's stack has a name of its own.
+                resource = re.sub("^e2e-[0-9a-f]{32}-", "", permission["resource"])
+                resources.setdefault(resource, set()).add(permission["action"])
+    return needed
+
+
+def test_the_end_to_end_tests_need_all_of_this_and_nothing_else():
+    assert seen() == ALLOWED
