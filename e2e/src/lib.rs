@@ -4,6 +4,7 @@
 mod answer;
 mod books;
 mod collector;
+mod permissions;
 mod shop;
 mod shopper;
 mod side;

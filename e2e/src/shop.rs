@@ -281,7 +281,7 @@ impl Shop {
             .collect()
     }
 
-    async fn local(&self, path: &str) -> Value {
+    pub(crate) async fn local(&self, path: &str) -> Value {
         let url = format!("{}/_local/{path}", self.cloud.edge_url());
         let answer = self
             .http
