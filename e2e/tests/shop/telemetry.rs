@@ -138,6 +138,8 @@ async fn a_collector_that_is_down_or_silent_costs_nobody_an_order() {
 /// What must never be in a log, and where a client may put it.
 const EMAIL: &str = "ada.lovelace@example.com";
 const CARD: &str = "4000056655665556";
+const GOOD_CARD: &str = "4242424242424242";
+const EMPTY_CARD: &str = "4000000000009995";
 const KEY: &str = "my-own-idempotency-key";
 
 #[tokio::test]
@@ -154,6 +156,11 @@ async fn every_log_line_is_an_object_with_the_fixed_names_and_without_secrets() 
         .await
         .expect(202);
     ada.decided(&cart_id).await;
+    let payment = format!("/orders/{cart_id}/payment");
+    for (card, status) in [(CARD, 422), (EMPTY_CARD, 402), (GOOD_CARD, 200)] {
+        let card = json!({ "card_number": card });
+        ada.post(&payment, &card).await.expect(status);
+    }
     // One that comes too late, decided in a batch or refused at once.
     let request = ada.request(Method::POST, "/checkouts");
     let request = request.header("Idempotency-Key", KEY);
@@ -187,12 +194,19 @@ async fn every_log_line_is_an_object_with_the_fixed_names_and_without_secrets() 
     let printed = shop.printed().await;
     assert!(printed.len() > 10, "{printed:#?}");
     for text in &printed {
-        for secret in [EMAIL, CARD, KEY, &token] {
+        for secret in [EMAIL, CARD, GOOD_CARD, EMPTY_CARD, KEY, &token] {
             assert!(!text.contains(secret), "{text}");
         }
         check_names(text);
     }
     check_batch_summary(&batches);
+    let paid = shop.logs("pay-order").await;
+    let counted = |name: &str| paid.iter().filter(|line| line[name] == 1).count();
+    assert_eq!(
+        (counted("payments"), counted("declined")),
+        (1, 1),
+        "{paid:#?}"
+    );
     let ids = |name: &str| -> HashSet<String> {
         let lines = printed
             .iter()
