@@ -53,6 +53,10 @@ async fn http(event: LambdaEvent<Value>) -> Result<Value, Error> {
             });
             Ok(json!({ "statusCode": 200, "body": context.to_string() }))
         }
+        Some("log") => {
+            println!("{}", payload["headers"]["x-line"].as_str().unwrap_or(""));
+            Ok(json!({ "statusCode": 202 }))
+        }
         Some(other) => Err(format!("can't {other}").into()),
         None => {
             println!("hello from {}", std::process::id());

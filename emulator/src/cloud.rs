@@ -18,7 +18,8 @@ use crate::issuer::Issuer;
 use crate::lambda::{Credentials, Environment, Lambda, Logs};
 use crate::meter::Meter;
 use crate::realism::{Realism, Simulation};
-use crate::template::{Facts, Stack, Storage, Template};
+use crate::template::{Facts, Queue, Stack, Storage, Template};
+use crate::watch::{Live, Watch, WatchedQueue};
 use crate::{build, edge, gateway, instructions, net, seed};
 
 /// LocalStack's, so that tools made for it work here.
@@ -53,6 +54,8 @@ pub struct Options {
     pub processes_per_function: usize,
     /// How much like AWS its own DynamoDB and SQS behave.
     pub realism: Realism,
+    /// Whether the functions send their traces to the edge, for the page at `/_local/`.
+    pub traces: bool,
     /// Whether the functions' log lines are printed.
     pub print_logs: bool,
 }
@@ -70,6 +73,7 @@ impl Options {
             aws_endpoint: None,
             processes_per_function: DEFAULT_PROCESSES,
             realism: Realism::Off,
+            traces: false,
             print_logs: true,
         }
     }
@@ -222,9 +226,11 @@ impl Prepared {
         };
         let issuer = Arc::new(issuer.await??);
         let meter = Arc::new(Meter::new());
+        let watch = Arc::new(Watch::new(&self.stack.api, options.traces));
         let edge = Arc::new(Edge {
             data,
             issuer: issuer.clone(),
+            watch: watch.clone(),
             meter: meter.clone(),
             simulation: Simulation::new(options.realism, &storage.tables),
             deployed: OnceLock::new(),
@@ -240,7 +246,12 @@ impl Prepared {
             .clone()
             .unwrap_or_else(|| self.edge_url.clone());
         let clients = Clients::new(&endpoint, &self.region, self.credentials.as_ref());
-        for queue in resources::create(&clients, &storage).await? {
+        let placed = resources::create(&clients, &storage).await?;
+        let urls: BTreeMap<String, String> = placed
+            .iter()
+            .map(|queue| (queue.logical_id.clone(), queue.url.clone()))
+            .collect();
+        for queue in placed {
             template.place_queue(&queue.logical_id, queue.url, queue.arn);
         }
         if let Data::Here(here) = &edge.data {
@@ -257,10 +268,11 @@ impl Prepared {
             region: self.region.clone(),
             account_id: LOCAL_ACCOUNT.to_owned(),
             endpoint_url: endpoint.clone(),
+            traces_endpoint: options.traces.then(|| self.edge_url.clone()),
             credentials: self.credentials.clone(),
             default_concurrency: options.processes_per_function,
         };
-        let logs = Arc::new(Logs::new(options.print_logs));
+        let logs = Arc::new(Logs::new(options.print_logs, watch.clone()));
         let lambda = Arc::new(Lambda::new(&stack.functions, &environment, logs)?);
         let api = Arc::new(stack.api.clone());
         let routes = gateway::router(
@@ -269,15 +281,19 @@ impl Prepared {
             &issuer,
             lambda.clone(),
             meter.clone(),
+            watch.clone(),
         )?;
         servers.spawn(net::serve(self.api_listener, routes, stop.subscribe()));
         // What it took to get here is on nobody's bill.
         meter.reset(Vec::new());
-        let sources = start_sources(&stack, &lambda, &clients, &self.region);
+        let sources = start_sources(&stack, &lambda, &clients, &self.region, &watch);
         let api_url = self.api_url.clone();
+        let url_of = |queue: &Queue| urls.get(&queue.logical_id).cloned();
+        let queues = WatchedQueue::all(&storage.queues, url_of, &stack.queue_sources);
         let _ = edge.deployed.set(Deployed {
             lambda: lambda.clone(),
             api,
+            live: Live::new(api_url.clone(), clients, &storage.tables, queues),
             api_url,
         });
 
@@ -310,7 +326,13 @@ fn check_binaries(stack: &Stack, folder: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn start_sources(stack: &Stack, lambda: &Lambda, clients: &Clients, region: &str) -> JoinSet<()> {
+fn start_sources(
+    stack: &Stack,
+    lambda: &Lambda,
+    clients: &Clients,
+    region: &str,
+    watch: &Arc<Watch>,
+) -> JoinSet<()> {
     let mut sources = JoinSet::new();
     for source in &stack.queue_sources {
         if let Some(function) = lambda.function(&source.function) {
@@ -319,6 +341,7 @@ fn start_sources(stack: &Stack, lambda: &Lambda, clients: &Clients, region: &str
                 function.clone(),
                 clients.sqs.clone(),
                 region.to_owned(),
+                watch.clone(),
             );
             sources.spawn(mapping);
         }
@@ -390,6 +413,11 @@ impl RunningCloud {
     /// DynamoDB, SQS, Lambda and `/_local/`, without a slash at the end.
     pub fn edge_url(&self) -> &str {
         &self.edge_url
+    }
+
+    /// The page that shows what goes on.
+    pub fn page_url(&self) -> String {
+        format!("{}{}", self.edge_url, crate::watch::http::PAGE)
     }
 
     /// Environment variables with which another program finds the tables and queues: endpoint, region,

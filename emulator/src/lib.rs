@@ -27,6 +27,7 @@ mod request;
 mod seed;
 mod template;
 mod trace;
+mod watch;
 
 pub use cloud::{Options, Prepared, RunningCloud, prepare};
 pub use net::ListenError;

@@ -42,6 +42,9 @@ struct Arguments {
     /// Uses DynamoDB and SQS at this endpoint; the emulator keeps the HTTP API, functions and event sources.
     #[arg(long, value_name = "URL")]
     aws_endpoint: Option<String>,
+    /// Keeps no traces: the page at /_local/ then shows no order's way, and orders cost less time.
+    #[arg(long)]
+    no_traces: bool,
     /// Runs the binaries in this folder as they are, instead of building them.
     #[arg(long, value_name = "DIR")]
     binaries: Option<PathBuf>,
@@ -85,6 +88,7 @@ impl From<&Arguments> for Options {
                     seed: arguments.realism_seed,
                 },
             },
+            traces: !arguments.no_traces,
             ..Options::new(&arguments.template)
         }
     }
@@ -148,10 +152,11 @@ fn say_ready(cloud: &RunningCloud, begun: Instant) {
         .map_or("", String::as_str);
     let mut text = format!(
         "\nReady after {:.1} s. Ctrl-C stops everything.\n\n  HTTP API   {}\n  AWS edge   {}   (any \
-         credentials, region {region})\n\n",
+         credentials, region {region})\n  Live page  {}\n\n",
         begun.elapsed().as_secs_f32(),
         cloud.api_url(),
         cloud.edge_url(),
+        cloud.page_url(),
     );
     for command in cloud.first_commands() {
         text.push_str(&format!("  {command}\n"));

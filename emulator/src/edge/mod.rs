@@ -27,6 +27,7 @@ use crate::lambda::Lambda;
 use crate::meter::Meter;
 use crate::realism::Simulation;
 use crate::template::HttpApi;
+use crate::watch::{Live, Watch, http as watching};
 
 /// DynamoDB takes requests of up to 16 MB, the most of the services here.
 const MAX_REQUEST_BYTES: usize = 16 * 1024 * 1024;
@@ -36,6 +37,7 @@ const MAX_REQUEST_BYTES: usize = 16 * 1024 * 1024;
 pub(crate) struct Edge {
     pub(crate) data: Data,
     pub(crate) issuer: Arc<Issuer>,
+    pub(crate) watch: Arc<Watch>,
     pub(crate) meter: Arc<Meter>,
     pub(crate) simulation: Option<Simulation>,
     /// What functions and routes there are, once the template is resolved.
@@ -61,6 +63,7 @@ pub(crate) struct Deployed {
     pub(crate) lambda: Arc<Lambda>,
     pub(crate) api: Arc<HttpApi>,
     pub(crate) api_url: String,
+    pub(crate) live: Live,
 }
 
 pub(crate) fn router(edge: Arc<Edge>) -> Router {
@@ -70,6 +73,11 @@ pub(crate) fn router(edge: Arc<Edge>) -> Router {
             "/2015-03-31/functions/{name}/invocations",
             post(aws::invoke),
         )
+        .route("/v1/traces", post(watching::take_traces))
+        .route("/_local", get(watching::to_page))
+        .route(watching::PAGE, get(watching::page))
+        .route("/_local/live", get(watching::live))
+        .route("/_local/traces/{order_id}", get(watching::order))
         .route("/_local/health", get(local::health))
         .route("/_local/functions", get(local::functions))
         .route("/_local/logs", get(local::logs))
@@ -89,6 +97,6 @@ pub(crate) fn router(edge: Arc<Edge>) -> Router {
 }
 
 async fn not_found() -> Response {
-    let help = "nothing here: AWS calls are POST /; see also /_local/health, /_local/functions, /_local/token\n";
+    let help = "nothing here: AWS calls are POST /; see also /_local/\n";
     (StatusCode::NOT_FOUND, help).into_response()
 }

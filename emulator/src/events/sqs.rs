@@ -9,11 +9,13 @@ use aws_sdk_sqs::types::DeleteMessageBatchRequestEntry;
 use futures_util::future::join_all;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
+use uuid::Uuid;
 
 use super::batch::{Batch, Gatherer, Item};
 use super::report::{self, Verdict};
 use crate::lambda::Function;
 use crate::template::QueueSource;
+use crate::watch::{Ended, Watch};
 
 /// Batches side by side where the template sets no MaximumConcurrency; Lambda starts with five pollers.
 const DEFAULT_CONCURRENCY: usize = 5;
@@ -25,7 +27,13 @@ const MIN_FAILURE_PAUSE: Duration = Duration::from_millis(200);
 const MAX_FAILURE_PAUSE: Duration = Duration::from_secs(10);
 
 /// Runs a mapping until the future is dropped.
-pub(crate) async fn run(source: QueueSource, function: Arc<Function>, sqs: Client, region: String) {
+pub(crate) async fn run(
+    source: QueueSource,
+    function: Arc<Function>,
+    sqs: Client,
+    region: String,
+    watch: Arc<Watch>,
+) {
     let concurrency = source.max_concurrency.unwrap_or(DEFAULT_CONCURRENCY);
     let places = Arc::new(Semaphore::new(concurrency));
     let failures = Arc::new(Failures::default());
@@ -34,6 +42,7 @@ pub(crate) async fn run(source: QueueSource, function: Arc<Function>, sqs: Clien
         function,
         sqs: sqs.clone(),
         failures,
+        watch,
     });
     let mut gatherer = Gatherer::new(sqs, source, region);
     let mut invocations = JoinSet::new();
@@ -58,6 +67,7 @@ struct Mapping {
     function: Arc<Function>,
     sqs: Client,
     failures: Arc<Failures>,
+    watch: Arc<Watch>,
 }
 
 /// Failed invocations in a row.
@@ -85,12 +95,21 @@ impl Mapping {
             .filter(|item| item.record.receive_count() > 1)
             .count();
         tracing::debug!(function = %self.source.function, size, redelivered, "batch");
-        match self.function.invoke(batch.event().into(), None).await {
+        let request_id = Uuid::new_v4().to_string();
+        let watched = &self.watch.batches;
+        watched.began(&self.source.function, &request_id, size, redelivered);
+        let event = batch.event().into();
+        let result = self.function.invoke_as(&request_id, event, None).await;
+        match result {
             Ok(answer) => {
                 self.failures.reset();
-                self.delete(self.done(&answer, &batch)).await;
+                let done = self.done(&answer, &batch);
+                let undone = size - done.len();
+                watched.ended(&request_id, size, Ended::Answered { undone });
+                self.delete(done).await;
             }
             Err(error) => {
+                watched.ended(&request_id, size, Ended::Failed);
                 tracing::warn!(function = %self.source.function, size, "a batch failed: {error}");
                 tokio::time::sleep(self.failures.next_pause()).await;
             }

@@ -8,7 +8,7 @@ mod routes;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::body::Body;
@@ -22,13 +22,14 @@ use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use uuid::Uuid;
 
 use authorizer::{Authorizers, Refusal};
-use routes::RouteTable;
+use routes::{Match, RouteTable};
 
 use crate::issuer::Issuer;
 use crate::lambda::{InvokeError, Lambda};
 use crate::meter::Meter;
 use crate::template::HttpApi;
 use crate::trace;
+use crate::watch::Watch;
 
 /// Largest request body, in bytes. Source: API Gateway's quotas for HTTP APIs.
 const MAX_BODY_BYTES: usize = 10 * 1024 * 1024;
@@ -44,6 +45,7 @@ struct Gateway {
     authorizers: Authorizers,
     lambda: Arc<Lambda>,
     meter: Arc<Meter>,
+    watch: Arc<Watch>,
 }
 
 pub(crate) fn router(
@@ -52,6 +54,7 @@ pub(crate) fn router(
     issuer: &Issuer,
     lambda: Arc<Lambda>,
     meter: Arc<Meter>,
+    watch: Arc<Watch>,
 ) -> anyhow::Result<Router> {
     let gateway = Gateway {
         routes: RouteTable::new(&api.routes)?,
@@ -60,6 +63,7 @@ pub(crate) fn router(
         account_id,
         lambda,
         meter,
+        watch,
     };
     Ok(Router::new().fallback(handle).with_state(Arc::new(gateway)))
 }
@@ -87,12 +91,28 @@ async fn handle(
 
 impl Gateway {
     async fn route(&self, peer: SocketAddr, request: Request, request_id: &str) -> Response {
-        if !names_a_host(request.headers()) {
-            return message(StatusCode::BAD_REQUEST, "Bad Request");
-        }
-        let Some(found) = self.routes.find(request.method(), request.uri().path()) else {
-            return message(StatusCode::NOT_FOUND, "Not Found");
+        let begun = Instant::now();
+        let found = self.routes.find(request.method(), request.uri().path());
+        let index = found.as_ref().map(|found| found.index);
+        let response = match found {
+            _ if !names_a_host(request.headers()) => {
+                message(StatusCode::BAD_REQUEST, "Bad Request")
+            }
+            None => message(StatusCode::NOT_FOUND, "Not Found"),
+            Some(found) => self.answer(found, peer, request, request_id).await,
         };
+        let status = response.status();
+        self.watch.requests.answered(index, status, begun.elapsed());
+        response
+    }
+
+    async fn answer(
+        &self,
+        found: Match,
+        peer: SocketAddr,
+        request: Request,
+        request_id: &str,
+    ) -> Response {
         let route = &self.api.routes[found.index];
         let claims = match &route.auth {
             None => None,

@@ -23,6 +23,13 @@ const MAX_WAIT_IN_LINE: Duration = Duration::from_secs(25);
 /// Longest wait for processes to be gone at shutdown; they are killed, so this is never used up.
 const MAX_WAIT_FOR_END: Duration = Duration::from_secs(5);
 
+/// Where a function sends its traces. Source of this and the next: OpenTelemetry's environment variables.
+const OTLP_ENDPOINT: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
+/// Between two sendings of traces. A process is never frozen here, so it need not send after each invocation.
+const TRACES_DELAY: Duration = Duration::from_millis(250);
+/// A laptop under load may take a while to take traces.
+const TRACES_TIMEOUT: Duration = Duration::from_secs(2);
+
 /// A function of the template.
 #[derive(Debug)]
 pub(crate) struct Function {
@@ -143,8 +150,9 @@ impl Function {
         &self.spawner
     }
 
+    /// Tells of trouble with a process.
     pub(super) fn log(&self, text: &str) {
-        self.logs.write(&self.spec.logical_id, text);
+        self.logs.fault(&self.spec.logical_id, text);
     }
 
     pub(super) fn logs(&self) -> &Arc<Logs> {
@@ -164,6 +172,20 @@ impl Function {
         payload: Bytes,
         trace_id: Option<String>,
     ) -> Result<Bytes, InvokeError> {
+        let request_id = Uuid::new_v4().to_string();
+        self.invoke_as(&request_id, payload, trace_id).await
+    }
+
+    /// Invokes the function as [`invoke`](Self::invoke) does, under a request id that the caller chose.
+    ///
+    /// # Errors
+    /// The same.
+    pub(crate) async fn invoke_as(
+        self: &Arc<Self>,
+        request_id: &str,
+        payload: Bytes,
+        trace_id: Option<String>,
+    ) -> Result<Bytes, InvokeError> {
         if payload.len() > MAX_PAYLOAD_BYTES {
             return Err(InvokeError::RequestTooLarge);
         }
@@ -172,7 +194,7 @@ impl Function {
         let started = Instant::now();
         let (reply, result) = oneshot::channel();
         self.dispatch(Job {
-            request_id: Uuid::new_v4().to_string(),
+            request_id: request_id.to_owned(),
             trace_id: trace_id.unwrap_or_else(crate::trace::new_header),
             payload,
             reply,
@@ -324,6 +346,20 @@ impl Function {
         set("AWS_ENDPOINT_URL", endpoint_url);
         for (key, value) in &spec.environment {
             set(key, value);
+        }
+        if let Some(endpoint) = &self.environment.traces_endpoint {
+            let given = spec.environment.get(OTLP_ENDPOINT);
+            if given.is_none_or(String::is_empty) {
+                set(OTLP_ENDPOINT, endpoint);
+                set(
+                    "OTEL_BSP_SCHEDULE_DELAY",
+                    &TRACES_DELAY.as_millis().to_string(),
+                );
+                set(
+                    "OTEL_EXPORTER_OTLP_TIMEOUT",
+                    &TRACES_TIMEOUT.as_millis().to_string(),
+                );
+            }
         }
         match credentials {
             Some(Credentials {

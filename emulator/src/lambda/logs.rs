@@ -2,11 +2,13 @@
 
 use std::collections::VecDeque;
 use std::io::{IsTerminal as _, Write as _};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Timestamp;
 use serde::Serialize;
 use tokio::io::{AsyncBufReadExt as _, AsyncRead, BufReader};
+
+use crate::watch::Watch;
 
 /// Lines kept in memory.
 const KEPT_LINES: usize = 10_000;
@@ -28,20 +30,34 @@ pub(crate) struct Logs {
     printed: bool,
     coloured: bool,
     lines: Mutex<VecDeque<LogLine>>,
+    watch: Arc<Watch>,
 }
 
 impl Logs {
     /// Keeps lines, and prints them too if `printed`.
-    pub(crate) fn new(printed: bool) -> Self {
+    pub(crate) fn new(printed: bool, watch: Arc<Watch>) -> Self {
         let coloured = std::io::stdout().is_terminal();
         Logs {
             printed,
             coloured,
             lines: Mutex::default(),
+            watch,
         }
     }
 
-    pub(crate) fn write(&self, function: &str, text: &str) {
+    /// Takes what the emulator itself says of a function's process, which is trouble.
+    pub(super) fn fault(&self, function: &str, text: &str) {
+        self.watch.fault(function, text);
+        self.write(function, text);
+    }
+
+    /// Takes a line that a function printed.
+    fn printed(&self, function: &str, text: &str) {
+        self.watch.line(function, text);
+        self.write(function, text);
+    }
+
+    fn write(&self, function: &str, text: &str) {
         if self.printed {
             self.print(function, text);
         }
@@ -92,7 +108,7 @@ pub(super) async fn follow(output: impl AsyncRead + Unpin, function: &str, logs:
     loop {
         line.clear();
         match read_line(&mut reader, &mut line).await {
-            Ok(true) => logs.write(function, String::from_utf8_lossy(&line).trim_end()),
+            Ok(true) => logs.printed(function, String::from_utf8_lossy(&line).trim_end()),
             Ok(false) | Err(_) => return,
         }
     }

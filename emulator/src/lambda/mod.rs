@@ -34,6 +34,8 @@ pub(crate) struct Environment {
     pub(crate) account_id: String,
     /// Where functions reach DynamoDB and SQS.
     pub(crate) endpoint_url: String,
+    /// Where functions send their traces, unless the template says otherwise; nowhere if none.
+    pub(crate) traces_endpoint: Option<String>,
     /// Credentials from outside, for an endpoint that is not this emulator's.
     pub(crate) credentials: Option<Credentials>,
     /// Most processes of one function at once, unless the template reserves another number.

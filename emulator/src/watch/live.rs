@@ -1,0 +1,205 @@
+//! What goes on right now, as one snapshot.
+
+use std::time::{Duration, Instant};
+
+use aws_sdk_sqs::types::QueueAttributeName;
+use axum::body::Bytes;
+use futures_util::future::join_all;
+use jiff::Timestamp;
+use serde::Serialize;
+use tokio::sync::Mutex;
+use tokio::time::timeout;
+
+use super::Watch;
+use super::batches::BatchesReport;
+use super::requests::RequestsReport;
+use super::stock::{StockReport, StockWatch};
+use super::traces::TracesReport;
+use super::troubles::TroublesReport;
+use crate::edge::resources::Clients;
+use crate::lambda::{Lambda, Report};
+use crate::template::{Queue, QueueSource, Table};
+
+/// However many look, tables and queues are asked no more often.
+const FRESH: Duration = Duration::from_millis(500);
+/// Longest wait for a table or a queue.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Makes snapshots. Tables and queues are asked only while somebody looks.
+#[derive(Debug)]
+pub(crate) struct Live {
+    api_url: String,
+    clients: Clients,
+    queues: Vec<WatchedQueue>,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    stock: StockWatch,
+    latest: Option<(Instant, Bytes)>,
+}
+
+#[derive(Debug)]
+pub(crate) struct WatchedQueue {
+    name: String,
+    url: String,
+    /// Whether messages of another queue end here.
+    dead_letters: bool,
+    consumer: Option<Consumer>,
+}
+
+/// What a queue's batches are like.
+#[derive(Debug, Clone, Serialize)]
+struct Consumer {
+    function: String,
+    batch_size: usize,
+    window_seconds: u64,
+    max_concurrency: Option<usize>,
+}
+
+#[derive(Debug, Serialize)]
+struct Snapshot<'a> {
+    time: Timestamp,
+    uptime_seconds: u64,
+    api_url: &'a str,
+    requests: RequestsReport,
+    queues: Vec<QueueReport<'a>>,
+    batches: BatchesReport,
+    /// None while no table holds any.
+    stock: Option<StockReport>,
+    functions: Vec<Report>,
+    troubles: TroublesReport,
+    traces: TracesReport,
+}
+
+#[derive(Debug, Serialize)]
+struct QueueReport<'a> {
+    name: &'a str,
+    dead_letters: bool,
+    consumer: Option<&'a Consumer>,
+    /// None when the queue doesn't answer.
+    depth: Option<Depth>,
+}
+
+#[derive(Debug, Serialize)]
+struct Depth {
+    /// Messages that may be received.
+    waiting: u64,
+    /// Messages that were received, and are neither done nor given up.
+    in_flight: u64,
+    /// Messages that may not be received yet.
+    delayed: u64,
+}
+
+impl WatchedQueue {
+    /// The template's queues, at these URLs. `sources` tell what becomes of their messages.
+    pub(crate) fn all(
+        queues: &[Queue],
+        url: impl Fn(&Queue) -> Option<String>,
+        sources: &[QueueSource],
+    ) -> Vec<WatchedQueue> {
+        let targets: Vec<&str> = queues
+            .iter()
+            .filter_map(|queue| queue.dead_letters.as_ref()?.target_arn.rsplit(':').next())
+            .collect();
+        let watched = |queue: &Queue| {
+            let url = url(queue)?;
+            let source = sources.iter().find(|source| source.queue_url == url);
+            Some(WatchedQueue {
+                name: queue.logical_id.clone(),
+                dead_letters: targets.contains(&queue.name.as_str()),
+                consumer: source.map(|source| Consumer {
+                    function: source.function.clone(),
+                    batch_size: source.batch_size,
+                    window_seconds: source.window.as_secs(),
+                    max_concurrency: source.max_concurrency,
+                }),
+                url,
+            })
+        };
+        queues.iter().filter_map(watched).collect()
+    }
+}
+
+impl Live {
+    pub(crate) fn new(
+        api_url: String,
+        clients: Clients,
+        tables: &[Table],
+        queues: Vec<WatchedQueue>,
+    ) -> Self {
+        Live {
+            state: Mutex::new(State {
+                stock: StockWatch::new(clients.dynamodb.clone(), tables),
+                latest: None,
+            }),
+            api_url,
+            clients,
+            queues,
+        }
+    }
+
+    /// The snapshot as JSON.
+    ///
+    /// # Errors
+    /// When it can't be written as JSON.
+    pub(super) async fn snapshot(
+        &self,
+        watch: &Watch,
+        lambda: &Lambda,
+    ) -> serde_json::Result<Bytes> {
+        // Who comes while another waits for tables and queues gets the same answer.
+        let mut state = self.state.lock().await;
+        if let Some((made, json)) = &state.latest
+            && made.elapsed() < FRESH
+        {
+            return Ok(json.clone());
+        }
+        let depths = join_all(self.queues.iter().map(|queue| self.depth(queue)));
+        let (depths, stock) = tokio::join!(depths, timeout(PATIENCE, state.stock.look()));
+        let queues = self.queues.iter().zip(depths);
+        let snapshot = Snapshot {
+            time: Timestamp::now(),
+            uptime_seconds: watch.clock.now(),
+            api_url: &self.api_url,
+            requests: watch.requests.report(),
+            queues: queues
+                .map(|(queue, depth)| QueueReport {
+                    name: &queue.name,
+                    dead_letters: queue.dead_letters,
+                    consumer: queue.consumer.as_ref(),
+                    depth,
+                })
+                .collect(),
+            batches: watch.batches.report(),
+            stock: stock.ok().flatten(),
+            functions: lambda
+                .functions()
+                .map(|function| function.report())
+                .collect(),
+            troubles: watch.troubles.report(),
+            traces: watch.traces.report(watch.functions_trace),
+        };
+        let json = Bytes::from(serde_json::to_vec(&snapshot)?);
+        state.latest = Some((Instant::now(), json.clone()));
+        Ok(json)
+    }
+
+    async fn depth(&self, queue: &WatchedQueue) -> Option<Depth> {
+        let request = self
+            .clients
+            .sqs
+            .get_queue_attributes()
+            .queue_url(&queue.url);
+        let request = request.attribute_names(QueueAttributeName::All);
+        let answer = timeout(PATIENCE, request.send()).await.ok()?.ok()?;
+        let attributes = answer.attributes?;
+        let count = |name| attributes.get(&name)?.parse().ok();
+        Some(Depth {
+            waiting: count(QueueAttributeName::ApproximateNumberOfMessages)?,
+            in_flight: count(QueueAttributeName::ApproximateNumberOfMessagesNotVisible)?,
+            delayed: count(QueueAttributeName::ApproximateNumberOfMessagesDelayed)?,
+        })
+    }
+}
