@@ -2,12 +2,15 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use aws_sdk_dynamodb::types::AttributeValue;
+use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
 use domain::OrderStatus;
 
 use crate::shop::Shop;
 
 type Item = HashMap<String, AttributeValue>;
+
+/// Keys that one call reads, at most.
+const MOST_KEYS: usize = 100;
 
 /// Every order and every product's stock at one moment.
 #[derive(Debug)]
@@ -59,6 +62,43 @@ impl Shop {
                 .collect(),
             orders: orders.iter().map(order).collect(),
         }
+    }
+
+    /// The status of each of these orders, named by user and order, that is in the books.
+    ///
+    /// # Panics
+    /// When the table cannot be read, or holds what cannot be read.
+    pub async fn statuses(&self, orders: Vec<(String, String)>) -> BTreeMap<String, OrderStatus> {
+        let table = self.variable("ORDERS_TABLE");
+        let mut statuses = BTreeMap::new();
+        for some in orders.chunks(MOST_KEYS) {
+            let keys = some.iter().map(|(user_id, order_id)| {
+                let text = |text: &String| AttributeValue::S(text.clone());
+                HashMap::from([
+                    ("user_id".to_owned(), text(user_id)),
+                    ("order_id".to_owned(), text(order_id)),
+                ])
+            });
+            let keys = KeysAndAttributes::builder()
+                .set_keys(Some(keys.collect()))
+                .consistent_read(true)
+                .build()
+                .expect("there are keys");
+            let answer = self
+                .dynamodb
+                .batch_get_item()
+                .request_items(table, keys)
+                .send()
+                .await;
+            let answer = answer.expect("the table can be read");
+            let left_over = answer.unprocessed_keys.unwrap_or_default();
+            assert!(left_over.is_empty(), "so few orders are read at once");
+            for item in &answer.responses.unwrap_or_default()[table] {
+                let order = order(item);
+                statuses.insert(order.order_id, order.status);
+            }
+        }
+        statuses
     }
 
     async fn scan(&self, table: &str) -> Vec<Item> {

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use aws_credential_types::Credentials;
 use aws_sdk_dynamodb::config::{BehaviorVersion, Region};
 use domain::{MerchantId, Product, ProductId, Units};
-use emulator::{Options, RunningCloud};
+use emulator::{Options, Realism, RunningCloud};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use store::{Products, Stock};
@@ -27,6 +27,8 @@ pub struct Template {
     pub parameters: BTreeMap<String, String>,
     /// Texts of the template and what stands there instead.
     pub replacements: Vec<(String, String)>,
+    /// How much like AWS the local cloud's DynamoDB and SQS behave.
+    pub realism: Realism,
 }
 
 impl Template {
@@ -41,6 +43,13 @@ impl Template {
     #[must_use]
     pub fn replace(mut self, text: &str, by: &str) -> Self {
         self.replacements.push((text.to_owned(), by.to_owned()));
+        self
+    }
+
+    /// Latencies and contention like AWS's.
+    #[must_use]
+    pub fn realistic(mut self) -> Self {
+        self.realism = Realism::Aws { seed: 1 };
         self
     }
 
@@ -101,6 +110,7 @@ impl Shop {
         options.edge_port = 0;
         options.print_logs = false;
         options.parameters = template.parameters.clone();
+        options.realism = template.realism;
         let prepared = emulator::prepare(options).expect("the template is fine");
         if file != Path::new(TEMPLATE) {
             fs::remove_file(&file).expect("the copy of the template can be removed");
@@ -208,6 +218,34 @@ impl Shop {
         Shopper::new(self, Some(token))
     }
 
+    /// A merchant who has signed in. Those called `merchant` own what [`Shop::stocked`] puts on the
+    /// shelf.
+    ///
+    /// # Panics
+    /// When no token is given out.
+    pub async fn merchant(&self, name: &str) -> Shopper<'_> {
+        let grant = json!({ "sub": name, "groups": ["merchants"] });
+        Shopper::new(self, Some(self.token(&grant).await))
+    }
+
+    /// Invokes the function that runs this binary, as the clock or another service would, and gives
+    /// its answer.
+    ///
+    /// # Panics
+    /// When it fails.
+    pub async fn invoke(&self, binary: &str, event: &Value) -> Value {
+        let function = self.function(binary).await;
+        let name = function["logical_id"].as_str().unwrap_or_default();
+        let path = format!("2015-03-31/functions/{name}/invocations");
+        let url = format!("{}/{path}", self.cloud.edge_url());
+        let answer = self.http.post(url).json(event).send().await;
+        let answer = answer.expect("the local cloud answers");
+        let failure = answer.headers().contains_key("x-amz-function-error");
+        let answer: Value = answer.json().await.expect("the function answers in JSON");
+        assert!(!failure, "{binary} failed: {answer}");
+        answer
+    }
+
     /// Somebody with this token.
     pub fn bearer(&self, token: impl Into<String>) -> Shopper<'_> {
         Shopper::new(self, Some(token.into()))
@@ -279,6 +317,16 @@ impl Shop {
             .iter()
             .filter_map(|line| Some(line["text"].as_str()?.to_owned()))
             .collect()
+    }
+
+    /// Whether its DynamoDB and SQS are the local cloud's own.
+    pub fn has_its_own_cloud(&self) -> bool {
+        side::aws_endpoint().is_none()
+    }
+
+    /// What the local cloud's meter has counted, in total.
+    pub async fn totals(&self) -> Value {
+        self.local("metrics").await["totals"].take()
     }
 
     pub(crate) async fn local(&self, path: &str) -> Value {

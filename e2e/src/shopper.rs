@@ -84,6 +84,12 @@ impl<'a> Shopper<'a> {
         self.send(self.request(Method::PUT, path).json(body)).await
     }
 
+    /// PATCH with a JSON body.
+    pub async fn patch(&self, path: &str, body: &Value) -> Answer {
+        self.send(self.request(Method::PATCH, path).json(body))
+            .await
+    }
+
     /// DELETE.
     pub async fn delete(&self, path: &str) -> Answer {
         self.send(self.request(Method::DELETE, path)).await
@@ -114,6 +120,31 @@ impl<'a> Shopper<'a> {
             409 => Err(answer.expect_problem(409)),
             _ => Ok(answer.expect(202).text_of("order_id").to_owned()),
         }
+    }
+
+    /// Orders directly; gives the accepted order.
+    pub async fn order(&self, goods: &[(ProductId, u32)]) -> Value {
+        self.post("/orders", &lines(goods)).await.expect(201).body
+    }
+
+    /// Does something with an order: its `payment`, `cancellation`, `shipment` or `completion`.
+    pub async fn step(&self, order: &Value, step: &str, body: &Value) -> Answer {
+        let order_id = order["order_id"].as_str().expect("an order has an id");
+        self.post(&format!("/orders/{order_id}/{step}"), body).await
+    }
+
+    /// The order once it has this status.
+    ///
+    /// # Panics
+    /// When it has not in time.
+    pub async fn becomes(&self, order: &Value, status: &str) -> Value {
+        let order_id = order["order_id"].as_str().expect("an order has an id");
+        let path = format!("/orders/{order_id}");
+        eventually(&format!("{order_id} to be {status}"), PATIENCE, || async {
+            let order = self.get(&path).await.expect(200).body;
+            (order["status"] == status).then_some(order)
+        })
+        .await
     }
 
     /// The order once it is decided.

@@ -2,6 +2,7 @@
 
 mod access;
 mod bad_input;
+mod contention;
 mod crash;
 mod idempotency;
 mod openapi;

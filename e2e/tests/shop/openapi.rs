@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 
-use e2e::{Answer, Shop, Template, line, lines};
+use e2e::{Answer, Shop, Shopper, Template, line, lines};
 use reqwest::Method;
 use reqwest::header::CONTENT_TYPE;
 use serde_json::{Value, json};
@@ -13,7 +13,7 @@ const OPENAPI: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../openapi.yaml");
 const TEMPLATE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../template.yaml");
 
 /// Documented answers that no request can bring about, and why.
-const UNREACHABLE: [(&str, &str, &str); 2] = [
+const UNREACHABLE: [(&str, &str, &str); 3] = [
     (
         "POST /carts/{cart_id}/checkout",
         "503",
@@ -24,6 +24,7 @@ const UNREACHABLE: [(&str, &str, &str); 2] = [
         "503",
         "needs a queue or table that is overloaded",
     ),
+    ("POST /orders", "503", "needs a table that is overloaded"),
 ];
 
 /// The documented API, and what of it was seen.
@@ -228,6 +229,10 @@ async fn the_running_shop_answers_as_documented() {
     carts(&shop, &mut api).await;
     checkouts(&shop, &mut api).await;
     orders(&shop, &mut api).await;
+    direct_orders(&shop, &mut api).await;
+    steps(&shop, &mut api).await;
+    merchants(&shop, &mut api).await;
+    expiry(&mut api).await;
     api.assert_all_seen();
 }
 
@@ -247,15 +252,20 @@ async fn products(shop: &Shop, api: &mut Contract) {
 }
 
 /// The refusals that all routes with a body share.
-async fn body_refusals(shop: &Shop, api: &mut Contract, operation: &str, path: &str) {
+async fn body_refusals(
+    shop: &Shop,
+    api: &mut Contract,
+    who: &Shopper<'_>,
+    operation: &str,
+    path: &str,
+) {
     let (method, _) = operation.split_once(' ').expect("it has a method");
     let method: Method = method.parse().expect("is a method");
-    let ada = shop.shopper("ada").await;
     let send = |content_type: &'static str, body: String| {
-        let request = ada
+        let request = who
             .request(method.clone(), path)
             .header(CONTENT_TYPE, content_type);
-        ada.send(request.body(body))
+        who.send(request.body(body))
     };
     let padded = format!("{{}}{}", " ".repeat(70_000));
     api.check(
@@ -286,7 +296,7 @@ async fn carts(shop: &Shop, api: &mut Contract) {
         201,
         ada.post("/carts", &lines(&[(tea, 1), (gone, 1)])).await,
     );
-    body_refusals(shop, api, open, "/carts").await;
+    body_refusals(shop, api, &ada, open, "/carts").await;
     let cart = format!("/carts/{}", cart.text_of("cart_id"));
     shop.withdraw(gone).await;
 
@@ -304,14 +314,14 @@ async fn carts(shop: &Shop, api: &mut Contract) {
         ada.post(&format!("/carts/{NEVER}/items"), &line(tea, 1))
             .await,
     );
-    body_refusals(shop, api, add, &items).await;
+    body_refusals(shop, api, &ada, add, &items).await;
 
     let set = "PUT /carts/{cart_id}/items/{product_id}";
     let item = format!("{items}/{tea}");
     let two = json!({ "quantity": 2 });
     api.check(set, 200, ada.put(&item, &two).await);
     api.check(set, 404, ada.put(&format!("{items}/{NEVER}"), &two).await);
-    body_refusals(shop, api, set, &item).await;
+    body_refusals(shop, api, &ada, set, &item).await;
 
     let remove = "DELETE /carts/{cart_id}/items/{product_id}";
     api.check(remove, 200, ada.delete(&format!("{items}/{gone}")).await);
@@ -360,7 +370,7 @@ async fn checkouts(shop: &Shop, api: &mut Contract) {
     let ada = shop.shopper("ada").await;
     let buy = "POST /checkouts";
     api.check(buy, 202, ada.post("/checkouts", &lines(&[(tea, 1)])).await);
-    body_refusals(shop, api, buy, "/checkouts").await;
+    body_refusals(shop, api, &ada, buy, "/checkouts").await;
     let sold_out = shop.stocked("Sold out too", "1.00", 0).await;
     api.check(
         buy,
@@ -407,4 +417,140 @@ async fn orders(shop: &Shop, api: &mut Contract) {
     );
     api.check(list, 400, ada.get("/orders?cursor=x").await);
     api.check(list, 401, shop.stranger().get("/orders").await);
+}
+
+async fn direct_orders(shop: &Shop, api: &mut Contract) {
+    let tea = shop.stocked("Tea at once", "4.20", 1).await;
+    let ada = shop.shopper("ada").await;
+    let create = "POST /orders";
+    let one = lines(&[(tea, 1)]);
+    api.check(create, 201, ada.post("/orders", &one).await);
+    api.check(create, 409, ada.post("/orders", &one).await);
+    body_refusals(shop, api, &ada, create, "/orders").await;
+}
+
+const SHOW: &str = "GET /orders/{order_id}";
+
+async fn steps(shop: &Shop, api: &mut Contract) {
+    let tea = shop.stocked("Tea to pay", "4.20", 100).await;
+    let ada = shop.shopper("ada").await;
+    let merchant = shop.merchant("merchant").await;
+    let never = json!({ "order_id": NEVER });
+    let nothing = json!({});
+    let card = |number: &str| json!({ "card_number": number });
+    let parcel = json!({ "carrier": "Pigeon Post", "tracking_number": "PP-1" });
+    let path = |order: &Value, step: &str| {
+        let order_id = order["order_id"].as_str().expect("an order has an id");
+        format!("/orders/{order_id}{step}")
+    };
+    let order = ada.order(&[(tea, 1)]).await;
+    let cancelled = ada.order(&[(tea, 1)]).await;
+    let refunded = ada.order(&[(tea, 1)]).await;
+
+    let pay = "POST /orders/{order_id}/payment";
+    for (number, status) in [
+        ("4000 0000 0000 0002", 402),
+        ("4000 0000 0000 9995", 402),
+        ("4000 0000 0000 0119", 504),
+        ("4242 4242 4242 4242", 200),
+    ] {
+        let answer = ada.step(&order, "payment", &card(number)).await;
+        api.check(pay, status, answer);
+    }
+    let good = card("4242 4242 4242 4242");
+    api.check(pay, 404, ada.step(&never, "payment", &good).await);
+    body_refusals(shop, api, &ada, pay, &path(&order, "/payment")).await;
+    ada.step(&refunded, "payment", &good).await.expect(200);
+
+    let list = "GET /fulfilment";
+    api.check(list, 200, merchant.get("/fulfilment?limit=1").await);
+    api.check(list, 400, merchant.get("/fulfilment?limit=0").await);
+    api.check(list, 401, shop.stranger().get("/fulfilment").await);
+    api.check(list, 403, ada.get("/fulfilment").await);
+
+    let cancel = "POST /orders/{order_id}/cancellation";
+    for order in [&cancelled, &refunded] {
+        let answer = ada.step(order, "cancellation", &nothing).await;
+        api.check(cancel, 200, answer);
+        api.check(SHOW, 200, ada.get(&path(order, "")).await);
+    }
+    api.check(pay, 409, ada.step(&cancelled, "payment", &good).await);
+    api.check(
+        cancel,
+        404,
+        ada.step(&never, "cancellation", &nothing).await,
+    );
+    let strange = shop.stranger().step(&order, "cancellation", &nothing).await;
+    api.check(cancel, 401, strange);
+
+    let ship = "POST /orders/{order_id}/shipment";
+    let complete = "POST /orders/{order_id}/completion";
+    for (operation, step, body) in [
+        (ship, "shipment", &parcel),
+        (complete, "completion", &nothing),
+    ] {
+        let early = merchant.step(&refunded, step, body).await;
+        api.check(operation, 409, early);
+        api.check(operation, 403, ada.step(&order, step, body).await);
+        api.check(operation, 404, merchant.step(&never, step, body).await);
+        let strange = shop.stranger().step(&order, step, body).await;
+        api.check(operation, 401, strange);
+        api.check(operation, 200, merchant.step(&order, step, body).await);
+        api.check(SHOW, 200, ada.get(&path(&order, "")).await);
+    }
+    body_refusals(shop, api, &merchant, ship, &path(&order, "/shipment")).await;
+    api.check(
+        cancel,
+        409,
+        ada.step(&order, "cancellation", &nothing).await,
+    );
+}
+
+async fn merchants(shop: &Shop, api: &mut Contract) {
+    let ada = shop.shopper("ada").await;
+    let mia = shop.merchant("mia").await;
+    let max = shop.merchant("max").await;
+    let create = "POST /products";
+    let new = json!({ "name": "Cup", "description": "For tea.", "price": "7.50" });
+    let cup = api.check(create, 201, mia.post("/products", &new).await);
+    api.check(create, 409, mia.post("/products", &new).await);
+    api.check(create, 403, ada.post("/products", &new).await);
+    body_refusals(shop, api, &mia, create, "/products").await;
+
+    let change = "PATCH /products/{product_id}";
+    let path = format!("/products/{}", cup.text_of("product_id"));
+    let never = format!("/products/{NEVER}");
+    let saucer = json!({ "name": "Saucer", "description": "For cups.", "price": "3.50" });
+    mia.post("/products", &saucer).await.expect(201);
+    let price = json!({ "price": "8.00" });
+    api.check(change, 200, mia.patch(&path, &price).await);
+    api.check(change, 403, max.patch(&path, &price).await);
+    api.check(change, 404, mia.patch(&never, &price).await);
+    let taken = json!({ "name": "Saucer" });
+    api.check(change, 409, mia.patch(&path, &taken).await);
+    let stale = mia
+        .request(Method::PATCH, &path)
+        .header("If-Match", "\"1\"");
+    api.check(change, 412, mia.send(stale.json(&price)).await);
+    body_refusals(shop, api, &mia, change, &path).await;
+
+    let stock = "POST /products/{product_id}/stock";
+    let delivery = json!({ "quantity": 10 });
+    let shelf = format!("{path}/stock");
+    api.check(stock, 200, mia.post(&shelf, &delivery).await);
+    api.check(stock, 403, max.post(&shelf, &delivery).await);
+    let answer = mia.post(&format!("{never}/stock"), &delivery).await;
+    api.check(stock, 404, answer);
+    body_refusals(shop, api, &mia, stock, &shelf).await;
+}
+
+async fn expiry(api: &mut Contract) {
+    let impatient = Template::default().parameter("PaymentWindowSeconds", 1);
+    let shop = Shop::open_with(&impatient).await;
+    let tea = shop.stocked("Tea", "4.20", 1).await;
+    let ada = shop.shopper("ada").await;
+    let order = ada.order(&[(tea, 1)]).await;
+    let expired = ada.becomes(&order, "EXPIRED").await;
+    let order_id = expired["order_id"].as_str().expect("an order has an id");
+    api.check(SHOW, 200, ada.get(&format!("/orders/{order_id}")).await);
 }

@@ -1,0 +1,168 @@
+//! Orders that nobody pays.
+
+use e2e::{PATIENCE, Shop, Template, eventually, lines};
+use futures_util::future::join_all;
+use jiff::{SignedDuration, Timestamp};
+use serde_json::json;
+
+use crate::{GOOD_CARD, card};
+
+fn impatient() -> Template {
+    Template::default().parameter("PaymentWindowSeconds", 1)
+}
+
+/// A shop where no message about an expiry ever comes.
+fn deaf() -> Template {
+    impatient().replace(
+        "BatchSize: 100",
+        "BatchSize: 100\n            Enabled: false",
+    )
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_order_not_paid_in_time_gives_back_its_units() {
+    let shop = Shop::open_with(&impatient()).await;
+    let lamp = shop.stocked("Lamp", "129.90", 10).await;
+    let ada = shop.shopper("ada").await;
+    let direct = ada.order(&[(lamp, 3)]).await;
+    let queued = json!({ "order_id": ada.buy(&[(lamp, 4)]).await });
+    for order in [&direct, &queued] {
+        let expired = ada.becomes(order, "EXPIRED").await;
+        assert!(expired["expired_at"].is_string(), "{expired}");
+        let late = ada.step(order, "payment", &card(GOOD_CARD)).await;
+        late.expect_problem(409);
+    }
+    let books = shop.books().await;
+    books.assert_balanced();
+    assert_eq!(books.stock[&lamp.to_string()].available, 10);
+    ada.post("/orders", &lines(&[(lamp, 10)])).await.expect(201);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn orders_that_expire_together_share_their_transactions() {
+    const ORDERS: usize = 90;
+    let shop = Shop::open_with(&impatient()).await;
+    let lamp = shop.stocked("Lamp", "129.90", ORDERS as u64).await;
+    let ada = shop.shopper("ada").await;
+    let one = [(lamp, 1)];
+    join_all((0..ORDERS).map(|_| ada.buy(&one))).await;
+    eventually("all units on the shelf again", PATIENCE, || async {
+        let books = shop.books().await;
+        let there = books.stock[&lamp.to_string()].available;
+        let expired = books.count(domain::OrderStatus::Expired);
+        (expired == ORDERS && there == ORDERS as i64).then_some(())
+    })
+    .await;
+    let transactions = eventually("the log of every expiry", PATIENCE, || async {
+        let logs = shop.logs("expire-orders").await;
+        let batches = logs
+            .iter()
+            .filter(|line| line["message"] == "orders expired");
+        let sum = |name: &str| -> u64 {
+            let numbers = batches.clone().filter_map(|line| line[name].as_u64());
+            numbers.sum()
+        };
+        (sum("expired") == ORDERS as u64).then(|| sum("transactions"))
+    })
+    .await;
+    assert!(transactions <= 6, "{transactions} transactions");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_order_whose_message_is_lost_is_swept() {
+    let shop = Shop::open_with(&deaf()).await;
+    let lamp = shop.stocked("Lamp", "129.90", 10).await;
+    let ada = shop.shopper("ada").await;
+    let paid = ada.order(&[(lamp, 1)]).await;
+    ada.step(&paid, "payment", &card(GOOD_CARD))
+        .await
+        .expect(200);
+    let unpaid = ada.order(&[(lamp, 5)]).await;
+    let clock = json!({ "source": "aws.events", "detail-type": "Scheduled Event", "detail": {} });
+    eventually("the sweep to find the order", PATIENCE, || async {
+        shop.invoke("expire-orders", &clock).await;
+        (shop.books().await.stock[&lamp.to_string()].available == 9).then_some(())
+    })
+    .await;
+    ada.becomes(&unpaid, "EXPIRED").await;
+    ada.becomes(&paid, "PAID").await;
+    shop.books().await.assert_balanced();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_message_that_comes_early_or_twice_or_is_none_does_no_harm() {
+    let shop = Shop::open().await;
+    let lamp = shop.stocked("Lamp", "129.90", 10).await;
+    let ada = shop.shopper("ada").await;
+    let order = ada.order(&[(lamp, 2)]).await;
+    let notice = json!({ "orders": [{ "user_id": "ada", "order_id": order["order_id"] }] });
+    let nobodys = json!({ "orders": [
+        { "user_id": "eve", "order_id": "01934f2b-1d5e-7c40-8a4e-3f2b9d6c7e10" }
+    ] });
+    let record = |id: &str, body: String| json!({ "messageId": id, "body": body });
+    let event = json!({ "Records": [
+        record("early", notice.to_string()),
+        record("early again", notice.to_string()),
+        record("of no order", nobodys.to_string()),
+        record("poison", "{".to_owned()),
+    ] });
+    let answer = shop.invoke("expire-orders", &event).await;
+    let failures = answer["batchItemFailures"].as_array().cloned();
+    let mut failed: Vec<_> = failures
+        .unwrap_or_default()
+        .iter()
+        .map(|failure| {
+            failure["itemIdentifier"]
+                .as_str()
+                .unwrap_or_default()
+                .to_owned()
+        })
+        .collect();
+    failed.sort_unstable();
+    assert_eq!(failed, ["early", "early again", "poison"], "{answer}");
+    ada.becomes(&order, "WAITING_PAYMENT").await;
+}
+
+/// Payments and cancellations at the very moment the orders expire: one wins, and the books balance.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_payment_that_races_the_expiry_wins_or_loses_but_never_both() {
+    const ORDERS: usize = 40;
+    let shop = Shop::open_with(&impatient()).await;
+    let lamp = shop.stocked("Lamp", "129.90", ORDERS as u64).await;
+    let ada = shop.shopper("ada").await;
+    let one = [(lamp, 1)];
+    let orders = join_all((0..ORDERS).map(|_| ada.order(&one))).await;
+    let races = orders.iter().enumerate().map(|(number, order)| {
+        let ada = &ada;
+        async move {
+            // Not to wait for anything: to strike at all moments around the expiry.
+            let pay_by: Timestamp = order["pay_by"]
+                .as_str()
+                .expect("it is unpaid")
+                .parse()
+                .expect("is a time");
+            let strike = pay_by - SignedDuration::from_millis(300 - 90 * number as i64);
+            let wait = strike.duration_since(Timestamp::now());
+            tokio::time::sleep(wait.try_into().unwrap_or_default()).await;
+            match number % 2 {
+                0 => ada.step(order, "payment", &card(GOOD_CARD)).await,
+                _ => ada.step(order, "cancellation", &json!({})).await,
+            }
+        }
+    });
+    let answers = join_all(races).await;
+    for (order, answer) in orders.iter().zip(&answers) {
+        let status = match answer.status {
+            200 => answer.text_of("status"),
+            409 => "EXPIRED",
+            _ => panic!("{answer}"),
+        };
+        ada.becomes(order, status).await;
+    }
+    let books = shop.books().await;
+    books.assert_balanced();
+    let won = answers.iter().filter(|answer| answer.status == 200).count();
+    println!("{won} of {ORDERS} were faster than the expiry");
+    assert!(won > 0, "nobody was faster than the expiry");
+    assert!(won < ORDERS, "everybody was faster than the expiry");
+}

@@ -1,0 +1,24 @@
+//! An order's whole life, and the merchants' part in it, over HTTP. Every test has a shop of its own.
+
+mod bad_input;
+mod direct;
+mod expiry;
+mod life;
+mod merchants;
+mod model;
+
+use serde_json::{Value, json};
+
+/// The test cards of the simulated payment provider.
+const GOOD_CARD: &str = "4242 4242 4242 4242";
+const DECLINED_CARD: &str = "4000 0000 0000 0002";
+const EMPTY_CARD: &str = "4000 0000 0000 9995";
+const SILENT_CARD: &str = "4000 0000 0000 0119";
+
+fn card(number: &str) -> Value {
+    json!({ "card_number": number })
+}
+
+fn parcel(tracking_number: &str) -> Value {
+    json!({ "carrier": "Pigeon Post", "tracking_number": tracking_number })
+}

@@ -1,0 +1,553 @@
+//! Random operations, many at once, against the running shop and against a model of it.
+//!
+//! Operations come in rounds. Those of a round run at once; afterwards there must be an order in
+//! which the model, asked one after the other, gives the very answers that the shop gave: whatever
+//! happens side by side must look as if it had happened in turn. In the end the books must be the
+//! model's, order by order and unit by unit.
+//!
+//! `HEDONIFY_OPERATIONS` sets how many operations there are; `HEDONIFY_SEED` repeats those of a run
+//! that failed. What runs at once may overlap otherwise then, so a rare failure may take a few tries.
+
+use std::collections::{BTreeMap, HashSet};
+use std::env;
+
+use domain::{OrderStatus, ProductId};
+use e2e::{Answer, PATIENCE, Shop, Shopper, Template, eventually, lines};
+use futures_util::future::join_all;
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::{DECLINED_CARD, GOOD_CARD, SILENT_CARD, card, parcel};
+
+use OrderStatus::{Cancelled, Completed, Expired, Paid, Rejected, Shipping, WaitingPayment};
+
+const OPERATIONS: usize = 2_000;
+const MOST_AT_ONCE: usize = 8;
+const PRODUCTS: usize = 3;
+const SHOPPERS: usize = 4;
+const FIRST_SUPPLY: u64 = 20;
+
+/// Orders that an operation may be about: the newest, since with them the most can happen.
+const RECENT: usize = 12;
+
+/// Orderings to try before a round counts as one that nothing explains.
+const MOST_TRIES: usize = 100_000;
+
+// --- The model -------------------------------------------------------------------------------------
+
+/// Something that somebody does. Orders and products go by their numbers.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+enum Operation {
+    /// Orders directly, with a key of its own; again if it was done before.
+    Buy(usize),
+    /// Checks out over the queue, and waits for the decision.
+    CheckOut(usize),
+    Pay(usize, &'static str),
+    Ship(usize),
+    Complete(usize),
+    /// With the version that the merchant believes in.
+    Reprice(usize, u64),
+    Cancel(usize),
+    Restock(usize, u64),
+    /// Nobody does it: the time to pay is over.
+    Expire(usize),
+}
+
+use Operation::{Buy, Cancel, CheckOut, Complete, Expire, Pay, Reprice, Restock, Ship};
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Order {
+    /// Bought directly, so it can be bought again by its key.
+    direct: bool,
+    lines: Vec<(usize, u64)>,
+    status: Option<OrderStatus>,
+    was_paid: bool,
+}
+
+/// The shop, as simple as can be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Model {
+    available: Vec<u64>,
+    supply: Vec<u64>,
+    versions: Vec<u64>,
+    orders: Vec<Order>,
+}
+
+/// The status of the answer and of the order in it.
+type Said = (u16, Option<OrderStatus>);
+
+impl Model {
+    /// What the shop must answer; and the model is as the shop must be then.
+    fn answer(&mut self, operation: &Operation) -> Said {
+        match *operation {
+            Buy(order) => match self.decided(order) {
+                Rejected => (409, None),
+                status => (201, Some(status)),
+            },
+            CheckOut(order) => (202, Some(self.decided(order))),
+            Pay(order, number) => match (self.orders[order].status, number) {
+                (Some(WaitingPayment), GOOD_CARD) => self.becomes(order, Paid),
+                (Some(WaitingPayment), SILENT_CARD) => (504, None),
+                (Some(WaitingPayment), _) => (402, None),
+                (Some(Paid | Shipping | Completed), _) => (200, self.orders[order].status),
+                _ => (409, None),
+            },
+            Cancel(order) => match self.orders[order].status {
+                Some(WaitingPayment | Paid) => self.frees(order, Cancelled),
+                Some(Cancelled) => (200, Some(Cancelled)),
+                _ => (409, None),
+            },
+            Ship(order) | Complete(order) if !self.orders[order].was_paid => (404, None),
+            Ship(order) => match self.orders[order].status {
+                Some(Paid) => self.becomes(order, Shipping),
+                Some(Shipping | Completed) => (200, self.orders[order].status),
+                _ => (409, None),
+            },
+            Complete(order) => match self.orders[order].status {
+                Some(Shipping | Completed) => self.becomes(order, Completed),
+                _ => (409, None),
+            },
+            Expire(order) => match self.orders[order].status {
+                Some(WaitingPayment) => self.frees(order, Expired),
+                _ => (409, None),
+            },
+            Restock(product, units) => {
+                self.available[product] += units;
+                self.supply[product] += units;
+                (200, None)
+            }
+            Reprice(product, version) if version != self.versions[product] => (412, None),
+            Reprice(product, _) => {
+                self.versions[product] += 1;
+                (200, None)
+            }
+        }
+    }
+
+    fn decided(&mut self, order: usize) -> OrderStatus {
+        let Order { lines, status, .. } = &mut self.orders[order];
+        let fits = lines
+            .iter()
+            .all(|(product, units)| self.available[*product] >= *units);
+        if status.is_none() && fits {
+            lines
+                .iter()
+                .for_each(|(product, units)| self.available[*product] -= units);
+        }
+        *status.get_or_insert(if fits { WaitingPayment } else { Rejected })
+    }
+
+    fn becomes(&mut self, order: usize, status: OrderStatus) -> Said {
+        self.orders[order].status = Some(status);
+        self.orders[order].was_paid |= status == Paid;
+        (200, Some(status))
+    }
+
+    fn frees(&mut self, order: usize, status: OrderStatus) -> Said {
+        for (product, units) in self.orders[order].lines.clone() {
+            self.available[product] += units;
+        }
+        self.becomes(order, status)
+    }
+}
+
+// --- Explaining what the shop did ------------------------------------------------------------------
+
+/// The model after some order of these operations in which it gives these answers, if there is one.
+///
+/// What was done, and what was answered, is all that the model's state depends on, whatever the
+/// order; so no set of operations is looked at twice. One that fits and changes nothing may as well
+/// come at once.
+fn explain(
+    model: &Model,
+    open: &[(Operation, Said)],
+    looked_at: &mut HashSet<Vec<Operation>>,
+) -> Option<Model> {
+    let set = open.iter().map(|(operation, _)| operation.clone());
+    if open.is_empty() {
+        return Some(model.clone());
+    }
+    if looked_at.len() >= MOST_TRIES || !looked_at.insert(set.collect()) {
+        return None;
+    }
+    let fitting = open
+        .iter()
+        .enumerate()
+        .filter_map(|(place, (operation, said))| {
+            let mut next = model.clone();
+            (next.answer(operation) == *said).then_some((place, next))
+        });
+    let fitting: Vec<(usize, Model)> = fitting.collect();
+    let idle = fitting.iter().find(|(_, next)| next == model);
+    let ways = idle.map_or(fitting.as_slice(), std::slice::from_ref);
+    ways.iter().find_map(|(place, next)| {
+        let mut rest = open.to_vec();
+        rest.remove(*place);
+        explain(next, &rest, looked_at)
+    })
+}
+
+/// Operations that take units come first, those that bring some last: most rounds are explained by
+/// the first order that is tried.
+fn rank(operation: &Operation) -> u8 {
+    match operation {
+        Buy(_) | CheckOut(_) => 0,
+        Pay(..) | Ship(_) | Complete(_) | Reprice(..) => 1,
+        Cancel(_) | Restock(..) | Expire(_) => 2,
+    }
+}
+
+// --- The shop --------------------------------------------------------------------------------------
+
+/// The running shop, and what is known of it.
+struct Stage<'a> {
+    shop: &'a Shop,
+    shoppers: Vec<Shopper<'a>>,
+    merchant: Shopper<'a>,
+    products: Vec<ProductId>,
+    /// The ids of orders, by their numbers. A checkout that was refused as sold out has none.
+    ids: Vec<Option<String>>,
+}
+
+impl<'a> Stage<'a> {
+    async fn set(shop: &'a Shop) -> Stage<'a> {
+        let mut products = Vec::new();
+        for number in 0..PRODUCTS {
+            products.push(
+                shop.stocked(&format!("Product {number}"), "1.00", FIRST_SUPPLY)
+                    .await,
+            );
+        }
+        let names = (0..SHOPPERS).map(user);
+        let names: Vec<String> = names.collect();
+        Stage {
+            shop,
+            shoppers: join_all(names.iter().map(|name| shop.shopper(name))).await,
+            merchant: shop.merchant("merchant").await,
+            products,
+            ids: Vec::new(),
+        }
+    }
+
+    fn shopper(&self, order: usize) -> &Shopper<'a> {
+        &self.shoppers[order % SHOPPERS]
+    }
+
+    /// Does an operation; gives what was answered, and the id of the order that was bought.
+    async fn perform(&self, operation: &Operation, model: &Model) -> (Said, Option<String>) {
+        match *operation {
+            Buy(order) => {
+                let request = self.shopper(order).request(Method::POST, "/orders");
+                let request = request.header("Idempotency-Key", format!("order {order}"));
+                let request = request.json(&self.goods(&model.orders[order]));
+                let answer = self.shopper(order).send(request).await;
+                let instance = answer.body["instance"].as_str();
+                let path = answer.header("location").or(instance);
+                let id = path.and_then(|path| path.strip_prefix("/orders/"));
+                (said(&answer), id.map(str::to_owned))
+            }
+            CheckOut(order) => {
+                let goods = self.goods(&model.orders[order]);
+                let answer = self.shopper(order).post("/checkouts", &goods).await;
+                if answer.status == 409 {
+                    return ((409, None), None);
+                }
+                let id = answer.expect(202).text_of("order_id").to_owned();
+                let decided = self.shopper(order).decided(&id).await;
+                let status = match status(&decided) {
+                    Some(Rejected) => Rejected,
+                    // It may have expired since.
+                    _ => WaitingPayment,
+                };
+                ((202, Some(status)), Some(id))
+            }
+            Pay(order, number) => {
+                self.step(self.shopper(order), order, "payment", card(number))
+                    .await
+            }
+            Cancel(order) => {
+                self.step(self.shopper(order), order, "cancellation", json!({}))
+                    .await
+            }
+            Ship(order) => {
+                let parcel = parcel(&order.to_string());
+                self.step(&self.merchant, order, "shipment", parcel).await
+            }
+            Complete(order) => {
+                self.step(&self.merchant, order, "completion", json!({}))
+                    .await
+            }
+            Restock(product, units) => {
+                let path = format!("/products/{}/stock", self.products[product]);
+                let answer = self
+                    .merchant
+                    .post(&path, &json!({ "quantity": units }))
+                    .await;
+                ((answer.status, None), None)
+            }
+            Reprice(product, version) => {
+                let path = format!("/products/{}", self.products[product]);
+                let request = self.merchant.request(Method::PATCH, &path);
+                let request = request.header("If-Match", format!("\"{version}\""));
+                let price = json!({ "price": format!("{}.00", version + 1) });
+                let answer = self.merchant.send(request.json(&price)).await;
+                ((answer.status, None), None)
+            }
+            Expire(_) => unreachable!("nobody does it"),
+        }
+    }
+
+    async fn step(
+        &self,
+        who: &Shopper<'_>,
+        order: usize,
+        step: &str,
+        body: Value,
+    ) -> (Said, Option<String>) {
+        let id = self.id(order);
+        let answer = who.post(&format!("/orders/{id}/{step}"), &body).await;
+        (said(&answer), None)
+    }
+
+    fn goods(&self, order: &Order) -> Value {
+        let line = |(product, units): &(usize, u64)| {
+            (
+                self.products[*product],
+                u32::try_from(*units).expect("a few units"),
+            )
+        };
+        lines(&order.lines.iter().map(line).collect::<Vec<_>>())
+    }
+
+    /// The orders among these that have expired by now.
+    async fn expired(&self, orders: impl Iterator<Item = usize>) -> Vec<usize> {
+        let waiting: Vec<usize> = orders.filter(|order| self.ids[*order].is_some()).collect();
+        let keys = waiting
+            .iter()
+            .map(|order| (user(*order), self.id(*order).to_owned()));
+        let statuses = self.shop.statuses(keys.collect()).await;
+        let has_expired = |order: &usize| statuses.get(self.id(*order)) == Some(&Expired);
+        waiting.into_iter().filter(has_expired).collect()
+    }
+
+    fn id(&self, order: usize) -> &str {
+        self.ids[order].as_deref().expect("the order has an id")
+    }
+}
+
+fn user(order: usize) -> String {
+    format!("shopper-{}", order % SHOPPERS)
+}
+
+fn said(answer: &Answer) -> Said {
+    match answer.status {
+        200..300 => (answer.status, status(&answer.body)),
+        status => (status, None),
+    }
+}
+
+fn status(order: &Value) -> Option<OrderStatus> {
+    order["status"].as_str()?.parse().ok()
+}
+
+// --- The run ---------------------------------------------------------------------------------------
+
+struct Run<'a> {
+    dice: fastrand::Rng,
+    model: Model,
+    stage: Stage<'a>,
+}
+
+impl Run<'_> {
+    /// Some operations to be done at once. Now and then they are checkouts, for which a whole batch
+    /// window must pass.
+    fn round(&mut self) -> Vec<Operation> {
+        let queued = self.dice.u8(..) < 12;
+        let count = self.dice.usize(1..=MOST_AT_ONCE);
+        let mut round = Vec::new();
+        while round.len() < count {
+            let operation = match queued {
+                true if self.dice.u8(..4) > 0 => Some(CheckOut(self.new_order(false))),
+                _ => self.operation(),
+            };
+            round.extend(operation);
+        }
+        round
+    }
+
+    fn operation(&mut self) -> Option<Operation> {
+        let product = self.dice.usize(..PRODUCTS);
+        let order = self.recent_order();
+        let known = order.filter(|order| self.stage.ids[*order].is_some());
+        Some(match self.dice.u8(..100) {
+            0..30 => Buy(self.new_order(true)),
+            30..34 => Buy(order.filter(|order| self.model.orders[*order].direct)?),
+            34..54 => Pay(known?, GOOD_CARD),
+            54..57 => Pay(known?, DECLINED_CARD),
+            57..60 => Pay(known?, SILENT_CARD),
+            60..73 => Cancel(known?),
+            73..85 => Ship(known?),
+            85..92 => Complete(known?),
+            92..96 => Restock(product, self.dice.u64(1..=8)),
+            _ => Reprice(
+                product,
+                self.model.versions[product].saturating_sub(self.dice.u64(..2)),
+            ),
+        })
+    }
+
+    fn new_order(&mut self, direct: bool) -> usize {
+        let first = self.dice.usize(..PRODUCTS);
+        let mut lines = vec![(first, self.dice.u64(1..=3))];
+        if self.dice.bool() {
+            lines.push(((first + 1) % PRODUCTS, self.dice.u64(1..=3)));
+        }
+        self.model.orders.push(Order {
+            direct,
+            lines,
+            status: None,
+            was_paid: false,
+        });
+        self.stage.ids.push(None);
+        self.model.orders.len() - 1
+    }
+
+    fn recent_order(&mut self) -> Option<usize> {
+        let count = self.model.orders.len();
+        let back = self.dice.usize(..RECENT.min(count).max(1));
+        count.checked_sub(1 + back)
+    }
+
+    async fn perform(&mut self, round: Vec<Operation>) {
+        let (stage, model) = (&self.stage, &self.model);
+        let done = join_all(
+            round
+                .iter()
+                .map(|operation| stage.perform(operation, model)),
+        )
+        .await;
+        let mut observed: Vec<(Operation, Said)> = Vec::new();
+        for (operation, (said, id)) in round.into_iter().zip(done) {
+            if let Buy(order) | CheckOut(order) = operation {
+                self.stage.ids[order] = id;
+            }
+            // Refused as sold out from what was seen a moment ago: then nothing has happened.
+            if !matches!(operation, CheckOut(_) if said.0 == 409) {
+                observed.push((operation, said));
+            }
+        }
+        let may_expire = |order: &Order| matches!(order.status, None | Some(WaitingPayment));
+        let orders = self.model.orders.iter().enumerate();
+        let waiting = orders
+            .filter(|(_, order)| may_expire(order))
+            .map(|(number, _)| number);
+        for order in self.stage.expired(waiting).await {
+            observed.push((Expire(order), (200, Some(Expired))));
+        }
+        observed.sort_by_key(|(operation, _)| rank(operation));
+        let explained = explain(&self.model, &observed, &mut HashSet::new());
+        self.model = explained.unwrap_or_else(|| {
+            let about = |(operation, _): &(Operation, Said)| match operation {
+                Restock(..) | Reprice(..) => None,
+                Buy(order)
+                | CheckOut(order)
+                | Pay(order, _)
+                | Ship(order)
+                | Complete(order)
+                | Cancel(order)
+                | Expire(order) => Some((
+                    *order,
+                    self.stage.ids[*order].clone(),
+                    self.model.orders[*order].clone(),
+                )),
+            };
+            let orders: Vec<_> = observed.iter().filter_map(about).collect();
+            panic!(
+                "no order of these explains the answers:\n{observed:#?}\nwith {:?} available, and \
+                 before that the orders were {orders:#?}",
+                self.model.available
+            )
+        });
+    }
+
+    /// Waits until nothing is left that could happen by itself, and compares all of it.
+    async fn compare(&mut self) {
+        eventually("all unpaid orders to expire", PATIENCE, || async {
+            let books = self.stage.shop.books().await;
+            (books.count(WaitingPayment) == 0).then_some(())
+        })
+        .await;
+        self.perform(Vec::new()).await;
+        let books = self.stage.shop.books().await;
+        books.assert_balanced();
+        for (number, product) in self.stage.products.iter().enumerate() {
+            let stock = books.stock[&product.to_string()];
+            let there = (stock.available, stock.supply);
+            let expected = (self.model.available[number], self.model.supply[number]);
+            assert_eq!(
+                there,
+                (expected.0 as i64, expected.1 as i64),
+                "product {number}"
+            );
+        }
+        let mut orders: BTreeMap<_, _> = books
+            .orders
+            .iter()
+            .map(|order| (order.order_id.as_str(), order))
+            .collect();
+        for (number, expected) in self.model.orders.iter().enumerate() {
+            let Some(id) = &self.stage.ids[number] else {
+                assert_eq!(expected.status, None, "order {number}");
+                continue;
+            };
+            let there = orders
+                .remove(id.as_str())
+                .expect("the order is in the books");
+            assert_eq!(Some(there.status), expected.status, "order {number}, {id}");
+            let line = |(product, units): &(usize, u64)| {
+                (self.stage.products[*product].to_string(), *units as i64)
+            };
+            let mut lines: Vec<_> = expected.lines.iter().map(line).collect();
+            lines.sort();
+            let mut there = there.lines.clone();
+            there.sort();
+            assert_eq!(there, lines, "order {number} holds all of its lines");
+        }
+        assert!(orders.is_empty(), "orders that nobody made: {orders:?}");
+    }
+}
+
+fn variable<T: std::str::FromStr>(name: &str) -> Option<T> {
+    let value = env::var(name).ok()?;
+    Some(
+        value
+            .parse()
+            .unwrap_or_else(|_| panic!("{name} is no number: {value}")),
+    )
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whatever_happens_at_once_looks_as_if_it_had_happened_in_turn() {
+    let seed = variable("HEDONIFY_SEED").unwrap_or_else(|| fastrand::u64(..));
+    let operations = variable("HEDONIFY_OPERATIONS").unwrap_or(OPERATIONS);
+    // Shown when the test fails.
+    println!("HEDONIFY_SEED={seed} HEDONIFY_OPERATIONS={operations} repeats this");
+    let shop = Shop::open_with(&Template::default().parameter("PaymentWindowSeconds", 2)).await;
+    let mut run = Run {
+        dice: fastrand::Rng::with_seed(seed),
+        model: Model {
+            available: vec![FIRST_SUPPLY; PRODUCTS],
+            supply: vec![FIRST_SUPPLY; PRODUCTS],
+            versions: vec![1; PRODUCTS],
+            orders: Vec::new(),
+        },
+        stage: Stage::set(&shop).await,
+    };
+    let mut done = 0;
+    while done < operations {
+        let round = run.round();
+        done += round.len();
+        run.perform(round).await;
+    }
+    run.compare().await;
+}
