@@ -122,28 +122,3 @@ mod tests {
         assert_eq!(sqs_requests(100, 64 * 1_024 + 1), 2);
     }
 }
-
-
-#[cfg(test)]
-mod cost {
-    use super::*;
-    #[test]
-    fn cost() {
-        use crate::request::Request;
-        let item = r#"{"Put":{"TableName":"local-OrdersTable","Item":{"user_id":{"S":"u"},"order_id":{"S":"0190c0de-0000-7000-8000-000000000000"},"lines":{"L":[{"M":{"product_id":{"S":"0190c0de-0000-7000-8000-000000000000"},"name":{"S":"Lamp"},"quantity":{"N":"1"},"unit_price":{"N":"129.90"}}}]},"status":{"S":"WAITING_PAYMENT"},"at":{"S":"2025-01-01T00:00:00Z"}},"ConditionExpression":"attribute_not_exists(order_id)"}}"#;
-        let big = format!("{{\"TransactItems\":[{}]}}", vec![item; 90].join(","));
-        let small = r#"{"TableName":"local-OrdersTable","Key":{"id":{"S":"hot"}}}"#.to_owned();
-        let meter = Meter::new();
-        let caller = Caller::Function("CheckoutBatchFunction".to_owned());
-        for (operation, body) in [("GetItem", small), ("TransactWriteItems", big)] {
-            let begun = std::time::Instant::now();
-            for _ in 0..2000 {
-                let request = Request::read(operation, body.as_bytes()).expect("good");
-                let permissions = request.permissions();
-                let entry = Entry { ending: Ending::Success, capacity: Default::default(), billed_requests: 0, took: begun.elapsed() };
-                meter.count(&caller, Service::DynamoDb, operation, &permissions, &entry);
-            }
-            println!("COST {operation} {} bytes: {:?}", body.len(), begun.elapsed() / 2000);
-        }
-    }
-}
