@@ -20,7 +20,7 @@ const ACCEPTED: &str = "ACCEPTED";
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Limits {
     pub(super) traces: usize,
-    /// Of all traces; some 50 MB.
+    /// Of all traces; some 80 MB.
     pub(super) weight: usize,
     /// Of one trace, so that a client that uses one for everything doesn't push out all others.
     pub(super) trace_weight: usize,
@@ -28,7 +28,7 @@ pub(super) struct Limits {
 
 const LIMITS: Limits = Limits {
     traces: 50_000,
-    weight: 100_000,
+    weight: 60_000,
     trace_weight: 10_000,
 };
 /// A span weighs 1, and so do this many links.
