@@ -19,7 +19,6 @@ import subprocess
 import sys
 import tempfile
 import threading
-import time
 import urllib.error
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
@@ -220,31 +219,39 @@ def a_lost_shop_is_told(shop, page):
 
 
 def flash_sale(shop, page, folder):
-    """Sells out while pictures are taken."""
+    """Takes pictures in the middle of a sale, when some products are sold out and others are not."""
     listing = shop.ask(f"{shop.api_url}/products?limit=100")["products"]
     # Few are left of some, so that they sell out; of others there is enough.
-    products = [product["product_id"] for product in sorted(listing, key=lambda product: product["available"])][:12]
-    stop = time.monotonic() + 24
+    products = [product["product_id"] for product in sorted(listing, key=lambda product: product["available"])][:14]
+    over = threading.Event()
     bought = []
 
     def crowd(number):
-        while time.monotonic() < stop:
-            with contextlib.suppress(urllib.error.HTTPError):
-                order_id = shop.buy(products[(number + len(bought) * 7) % len(products)], 1 + number % 2)
-                if order_id:
-                    bought.append(order_id)
+        turn = 0
+        while not over.is_set():
+            turn += 1
+            wanted = products[min(turn * 5 % 17, turn * 7 % 19) % len(products)]
+            if order_id := shop.buy(wanted, 1 + number % 2):
+                bought.append(order_id)
+
+    def sold_out():
+        return int(re.search(r"(\d+) sold out", page.text("#stock-note"))[1])
 
     with ThreadPoolExecutor(12) as people:
-        for number in range(12):
-            people.submit(crowd, number)
-        time.sleep(18)
-        page.enter_order(bought[-200 if len(bought) > 200 else -1])
-        page.wait("a decided order", lambda: page.driver.find_elements(By.CSS_SELECTOR, "#rows .wait"))
-        page.driver.execute_script("document.activeElement.blur()")
-        for scheme in ["light", "dark"]:
-            page.scheme(scheme)
-            page.save(folder / f"local-page-{scheme}.png")
-    print(f"{len(bought)} accepted in the flash sale")
+        visits = [people.submit(crowd, number) for number in range(12)]
+        try:
+            page.wait("some products to be sold out", lambda: sold_out() >= 5)
+            page.enter_order(bought[-150])
+            page.wait("a decided order", lambda: page.driver.find_elements(By.CSS_SELECTOR, "#rows .wait"))
+            page.driver.execute_script("document.activeElement.blur()")
+            for scheme in ["light", "dark"]:
+                page.scheme(scheme)
+                page.save(folder / f"local-page-{scheme}.png")
+        finally:
+            over.set()
+    for visit in visits:
+        visit.result()
+    print(f"{len(bought)} checkouts were accepted in the sale")
 
 
 def main():
