@@ -4,4 +4,4 @@ mod catalogue;
 mod load;
 
 pub use catalogue::{Catalogue, Offer};
-pub use load::{Loaded, load};
+pub use load::{Loaded, Shelves, load};

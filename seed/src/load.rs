@@ -1,8 +1,8 @@
 //! Putting a catalogue's products into the shop.
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use futures_util::{StreamExt, TryStreamExt, stream};
-use store::{Products, Stock};
+use store::{ProductError, ProductNames, Products, Stock};
 
 use crate::catalogue::{Catalogue, Offer};
 
@@ -18,27 +18,39 @@ pub struct Loaded {
     pub stocked: usize,
 }
 
+/// The tables that make a product one that shoppers can buy and its merchant can manage.
+#[derive(Debug, Clone)]
+pub struct Shelves {
+    /// What is offered.
+    pub products: Products,
+    /// Under which names.
+    pub names: ProductNames,
+    /// How many units there are.
+    pub stock: Stock,
+}
+
 /// Puts a catalogue's products into the shop, and calls `progress` with the number done after each.
 ///
 /// Only what is missing is written. So it may run again at any time, also after it was cut short:
 /// it never undoes a sale, and never what a merchant has changed since.
 ///
 /// # Errors
-/// When a table cannot be read or written; what was loaded until then stays.
+/// When a table cannot be read or written, or a merchant sells something else under the name of one
+/// of these products; what was loaded until then stays.
 pub async fn load(
-    products: &Products,
-    stock: &Stock,
+    shelves: &Shelves,
     catalogue: &Catalogue,
     mut progress: impl FnMut(usize),
 ) -> Result<Loaded> {
     let offers = catalogue.offers();
-    let known = products
+    let known = shelves
+        .products
         .get_many(offers.iter().map(|offer| offer.product_id))
         .await?;
     let mut writes = stream::iter(offers)
         .map(|offer| {
             let is_new = !known.contains_key(&offer.product_id);
-            put_on_sale(products, stock, offer, is_new)
+            shelves.put_on_sale(offer, is_new)
         })
         .buffer_unordered(PARALLEL);
     let mut loaded = Loaded::default();
@@ -52,19 +64,28 @@ pub async fn load(
     Ok(loaded)
 }
 
-/// The stock comes first: whatever shoppers can see, they can buy.
-async fn put_on_sale(
-    products: &Products,
-    stock: &Stock,
-    offer: &Offer,
-    is_new: bool,
-) -> Result<Loaded> {
-    let stocked = stock.put_new(offer.product_id, offer.supply).await?;
-    if is_new {
-        products.put(&offer.product()?).await?;
+impl Shelves {
+    /// The stock comes first: whatever shoppers can see, they can buy.
+    async fn put_on_sale(&self, offer: &Offer, is_new: bool) -> Result<Loaded> {
+        let stocked = self.stock.put_new(offer.product_id, offer.supply).await?;
+        let created = is_new && self.create(offer).await?;
+        Ok(Loaded {
+            products: created.into(),
+            stocked: stocked.into(),
+        })
     }
-    Ok(Loaded {
-        products: is_new.into(),
-        stocked: stocked.into(),
-    })
+
+    /// Offers the product, unless somebody else who loads the same catalogue was faster.
+    async fn create(&self, offer: &Offer) -> Result<bool> {
+        match self.products.create(&self.names, &offer.product()?).await {
+            Ok(()) => Ok(true),
+            Err(ProductError::Changed) => Ok(false),
+            Err(ProductError::NameTaken) => bail!(
+                "{} sells something else under the name {:?}",
+                offer.merchant_id,
+                offer.name.as_str()
+            ),
+            Err(ProductError::Store(error)) => Err(error.into()),
+        }
+    }
 }

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 use clap::Parser;
 use cloud::{Cloud, CloudArguments};
-use seed::{Catalogue, Offer, load};
-use store::{Products, Stock};
+use seed::{Catalogue, Offer, Shelves, load};
+use store::{ProductNames, Products, Stock};
 
 /// How many products are loaded between two lines of progress.
 const PROGRESS_STEP: usize = 500;
@@ -23,6 +23,9 @@ struct Arguments {
     /// The Products table [default: found by its name]
     #[arg(long, env = "PRODUCTS_TABLE", value_name = "NAME")]
     products_table: Option<String>,
+    /// The ProductNames table [default: found by its name]
+    #[arg(long, env = "PRODUCT_NAMES_TABLE", value_name = "NAME")]
+    product_names_table: Option<String>,
     /// The Stock table [default: found by its name]
     #[arg(long, env = "STOCK_TABLE", value_name = "NAME")]
     stock_table: Option<String>,
@@ -36,42 +39,33 @@ async fn main() -> Result<()> {
         None => Catalogue::shipped()?,
     };
     let cloud = Cloud::connect(&arguments.cloud).await?;
-    let tables = tables(&arguments, &cloud).await?;
-    fill(&cloud, &tables, &catalogue).await
+    let shelves = shelves(&arguments, &cloud).await?;
+    fill(&cloud, &shelves, &catalogue).await
 }
 
-struct Tables {
-    products: String,
-    stock: String,
-}
-
-async fn tables(arguments: &Arguments, cloud: &Cloud) -> Result<Tables> {
+async fn shelves(arguments: &Arguments, cloud: &Cloud) -> Result<Shelves> {
     let products = arguments.products_table.as_deref();
+    let names = arguments.product_names_table.as_deref();
     let stock = arguments.stock_table.as_deref();
-    Ok(Tables {
-        products: cloud
-            .table("ProductsTable", products, "--products-table")
-            .await?,
-        stock: cloud.table("StockTable", stock, "--stock-table").await?,
+    let products = cloud.table("ProductsTable", products, "--products-table");
+    let names = cloud.table("ProductNamesTable", names, "--product-names-table");
+    let stock = cloud.table("StockTable", stock, "--stock-table");
+    Ok(Shelves {
+        products: Products::new(cloud.dynamodb(), products.await?),
+        names: ProductNames::new(names.await?),
+        stock: Stock::new(cloud.dynamodb(), stock.await?),
     })
 }
 
-async fn fill(cloud: &Cloud, tables: &Tables, catalogue: &Catalogue) -> Result<()> {
+async fn fill(cloud: &Cloud, shelves: &Shelves, catalogue: &Catalogue) -> Result<()> {
     let all = catalogue.offers().len();
-    eprintln!(
-        "Loading {all} products into {} and {} at {}",
-        tables.products,
-        tables.stock,
-        cloud.place()
-    );
-    let products = Products::new(cloud.dynamodb(), &tables.products);
-    let stock = Stock::new(cloud.dynamodb(), &tables.stock);
+    eprintln!("Loading {all} products into the shop at {}", cloud.place());
     let progress = |done| {
         if done % PROGRESS_STEP == 0 {
             eprintln!("  {done} of {all}");
         }
     };
-    let loaded = load(&products, &stock, catalogue, progress)
+    let loaded = load(shelves, catalogue, progress)
         .await
         .with_context(|| format!("loading into {} failed; run it again", cloud.place()))?;
     println!(

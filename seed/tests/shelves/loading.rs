@@ -1,14 +1,15 @@
 //! Loading into real tables, and again after the shop has opened.
 
-use domain::Money;
-use seed::{Catalogue, Loaded, load};
-use store::StockLevel;
+use domain::{Money, Product, ProductId};
+use seed::{Catalogue, Loaded, Shelves, load};
+use store::{ProductError, StockLevel};
+use uuid::Uuid;
 
 use crate::shop::Shop;
 
 async fn load_into(shop: &Shop, catalogue: &Catalogue) -> Loaded {
     let mut seen = 0;
-    let loaded = load(&shop.products, &shop.stock, catalogue, |done| seen = done).await;
+    let loaded = load(&shop.shelves, catalogue, |done| seen = done).await;
     assert_eq!(seen, catalogue.offers().len(), "progress reaches the end");
     loaded.expect("it is loaded")
 }
@@ -26,8 +27,8 @@ async fn every_product_is_on_its_shelf() {
         }
     );
     let ids = || catalogue.offers().iter().map(|offer| offer.product_id);
-    let products = shop.products.get_many(ids()).await.unwrap();
-    let levels = shop.stock.levels(ids()).await.unwrap();
+    let products = shop.shelves.products.get_many(ids()).await.unwrap();
+    let levels = shop.shelves.stock.levels(ids()).await.unwrap();
     for offer in catalogue.offers() {
         assert_eq!(products[&offer.product_id], offer.product().unwrap());
         let full = StockLevel {
@@ -44,15 +45,25 @@ async fn loading_again_undoes_neither_a_sale_nor_a_merchants_change() {
     let catalogue = Catalogue::shipped().unwrap();
     load_into(&shop, &catalogue).await;
     let lamp = catalogue.offers()[0].product_id;
-    let mut repriced = catalogue.offers()[0].product().unwrap();
-    repriced.price = Money::ZERO;
-    shop.products.put(&repriced).await.unwrap();
+    let offered = catalogue.offers()[0].product().unwrap();
+    let repriced = Product {
+        price: Money::ZERO,
+        version: 2,
+        ..offered.clone()
+    };
+    let Shelves {
+        products, names, ..
+    } = &shop.shelves;
+    products.update(names, &offered, &repriced).await.unwrap();
     shop.sell_one(lamp).await;
 
     assert_eq!(load_into(&shop, &catalogue).await, Loaded::default());
 
-    assert_eq!(shop.products.get(lamp).await.unwrap(), Some(repriced));
-    let level = shop.stock.levels([lamp]).await.unwrap()[&lamp];
+    assert_eq!(
+        shop.shelves.products.get(lamp).await.unwrap(),
+        Some(repriced)
+    );
+    let level = shop.shelves.stock.levels([lamp]).await.unwrap()[&lamp];
     assert_eq!((level.available, level.supply), (999, 1_000));
 }
 
@@ -61,7 +72,11 @@ async fn a_load_that_was_cut_short_is_completed() {
     let shop = Shop::open().await;
     let catalogue = Catalogue::shipped().unwrap();
     let first = &catalogue.offers()[0];
-    let stocked = shop.stock.put_new(first.product_id, first.supply).await;
+    let stocked = shop
+        .shelves
+        .stock
+        .put_new(first.product_id, first.supply)
+        .await;
     assert!(stocked.unwrap());
     let all = catalogue.offers().len();
     assert_eq!(
@@ -71,4 +86,32 @@ async fn a_load_that_was_cut_short_is_completed() {
             stocked: all - 1
         }
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_name_on_the_shelves_is_taken() {
+    let shop = Shop::open().await;
+    let catalogue = Catalogue::shipped().unwrap();
+    let Shelves {
+        products, names, ..
+    } = &shop.shelves;
+    let namesake = Product {
+        product_id: ProductId::try_from(Uuid::now_v7()).unwrap(),
+        ..catalogue.offers()[0].product().unwrap()
+    };
+
+    products.create(names, &namesake).await.unwrap();
+    let refused = load(&shop.shelves, &catalogue, |_| ()).await.unwrap_err();
+    assert!(
+        refused.to_string().contains(namesake.name.as_str()),
+        "{refused}"
+    );
+
+    let another = Shop::open().await;
+    load_into(&another, &catalogue).await;
+    let Shelves {
+        products, names, ..
+    } = &another.shelves;
+    let refused = products.create(names, &namesake).await.unwrap_err();
+    assert!(matches!(refused, ProductError::NameTaken), "{refused}");
 }

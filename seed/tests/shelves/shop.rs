@@ -7,16 +7,17 @@ use aws_sdk_dynamodb::types::{
     ScalarAttributeType,
 };
 use domain::ProductId;
-use store::{Products, Stock};
+use seed::Shelves;
+use store::{ProductNames, Products, Stock};
 use tokio::net::TcpListener;
 
 const PRODUCTS: &str = "ProductsTable";
+const NAMES: &str = "ProductNamesTable";
 const STOCK: &str = "StockTable";
 
 pub(crate) struct Shop {
     pub(crate) endpoint: String,
-    pub(crate) products: Products,
-    pub(crate) stock: Stock,
+    pub(crate) shelves: Shelves,
     client: Client,
 }
 
@@ -34,13 +35,16 @@ impl Shop {
             .endpoint_url(&endpoint)
             .build();
         let client = Client::from_conf(config);
-        for table in [PRODUCTS, STOCK] {
-            create_table(&client, table).await;
-        }
+        create_table(&client, PRODUCTS, "product_id", None).await;
+        create_table(&client, NAMES, "merchant_id", Some("name")).await;
+        create_table(&client, STOCK, "product_id", None).await;
         Shop {
             endpoint,
-            products: Products::new(&client, PRODUCTS),
-            stock: Stock::new(&client, STOCK),
+            shelves: Shelves {
+                products: Products::new(&client, PRODUCTS),
+                names: ProductNames::new(NAMES),
+                stock: Stock::new(&client, STOCK),
+            },
             client,
         }
     }
@@ -59,20 +63,22 @@ impl Shop {
     }
 }
 
-async fn create_table(client: &Client, table: &str) {
-    let definition = AttributeDefinition::builder()
-        .attribute_name("product_id")
-        .attribute_type(ScalarAttributeType::S);
-    let key = KeySchemaElement::builder()
-        .attribute_name("product_id")
-        .key_type(KeyType::Hash);
-    client
+async fn create_table(client: &Client, table: &str, hash: &str, range: Option<&str>) {
+    let mut request = client
         .create_table()
         .table_name(table)
-        .billing_mode(BillingMode::PayPerRequest)
-        .attribute_definitions(definition.build().expect("a definition"))
-        .key_schema(key.build().expect("a key"))
-        .send()
-        .await
-        .expect("the table is created");
+        .billing_mode(BillingMode::PayPerRequest);
+    for (name, key_type) in [(Some(hash), KeyType::Hash), (range, KeyType::Range)] {
+        let Some(name) = name else { continue };
+        let definition = AttributeDefinition::builder()
+            .attribute_name(name)
+            .attribute_type(ScalarAttributeType::S);
+        let key = KeySchemaElement::builder()
+            .attribute_name(name)
+            .key_type(key_type);
+        request = request
+            .attribute_definitions(definition.build().expect("a definition"))
+            .key_schema(key.build().expect("a key"));
+    }
+    request.send().await.expect("the table is created");
 }
