@@ -1,7 +1,8 @@
 //! Cold starts: from exec to the first request for work, and how large the binaries are.
 //!
-//! Each function's real process environment is taken from a running shop; then its binary is started
-//! again and again, with a Runtime API that only notes when the process first asks for work.
+//! Each function's real process environment is taken from a running shop; the bare function gets one of
+//! theirs. Then every binary is started again and again, with a Runtime API that only notes when the
+//! process first asks for work.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -17,7 +18,7 @@ use tokio::io::AsyncReadExt;
 use tokio::net::TcpListener;
 
 use crate::latency::Latencies;
-use crate::measure::Bench;
+use crate::measure::{Bench, Opening};
 use crate::write_json;
 
 /// The path by which a function asks for work.
@@ -37,6 +38,9 @@ pub(crate) struct Arguments {
     /// Starts of each function
     #[arg(long, default_value_t = 100)]
     starts: usize,
+    /// Give the functions somewhere to send their traces to
+    #[arg(long)]
+    traces: bool,
     /// Write the figures to this file, as JSON
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
@@ -55,10 +59,15 @@ type Environment = BTreeMap<String, String>;
 
 pub(crate) async fn measure(arguments: &Arguments) -> Result<()> {
     let bare = build_bare()?;
-    let bench = Bench::open(false).await?;
-    let mut functions = vec![(BARE.to_owned(), bare, Environment::new())];
-    functions.extend(functions_of(&bench.shop).await?);
+    let bench = Bench::open(Opening {
+        realism: false,
+        traces: arguments.traces,
+    })
+    .await?;
+    let mut functions = functions_of(&bench.shop).await?;
     drop(bench);
+    let (_, _, environment) = functions.first().context("the shop has no functions")?;
+    functions.insert(0, (BARE.to_owned(), bare, environment.clone()));
 
     let mut measured: Vec<ColdStart> = Vec::new();
     for (function, binary, environment) in functions {

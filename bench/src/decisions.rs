@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use audit::Names;
 use cloud::Cloud;
-use domain::{ProductId, Units};
+use domain::ProductId;
 use jiff::{SignedDuration, Timestamp};
 use store::audit::{OrderEntry, Segment};
 
@@ -22,9 +22,8 @@ pub(crate) struct Ledger(audit::Shop);
 /// The orders that a run led to.
 #[derive(Debug)]
 pub(crate) struct Decisions {
-    pub(crate) won: u64,
-    pub(crate) rejected: u64,
-    pub(crate) units_sold: Units,
+    /// How many, won or rejected.
+    pub(crate) count: u64,
     /// From the first submission to the last decision.
     pub(crate) took: Duration,
     /// From submission to decision.
@@ -53,9 +52,7 @@ impl Ledger {
     /// The orders for a product.
     pub(crate) async fn decisions(&self, product: ProductId) -> Result<Decisions> {
         let mut decisions = Decisions {
-            won: 0,
-            rejected: 0,
-            units_sold: 0,
+            count: 0,
             took: Duration::ZERO,
             latencies: Latencies::new(),
         };
@@ -84,23 +81,13 @@ impl Ledger {
 
 impl Decisions {
     fn add(&mut self, order: &OrderEntry) {
-        if order.status.holds_stock() {
-            self.won += 1;
-            let units = order.lines.iter().map(|line| line.quantity.units());
-            self.units_sold += units.sum::<Units>();
-        } else {
-            self.rejected += 1;
-        }
+        self.count += 1;
         let took = order.decided_at.duration_since(order.submitted_at);
         self.latencies.record(positive(took));
     }
 
-    pub(crate) fn count(&self) -> u64 {
-        self.won + self.rejected
-    }
-
     pub(crate) fn per_second(&self) -> f64 {
-        self.count() as f64 / self.took.as_secs_f64().max(f64::EPSILON)
+        self.count as f64 / self.took.as_secs_f64().max(f64::EPSILON)
     }
 }
 

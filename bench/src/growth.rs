@@ -8,7 +8,7 @@ use clap::Args;
 
 use crate::Crowd;
 use crate::arrival::Arrival;
-use crate::measure::{Bench, PLENTY, Plan};
+use crate::measure::{Bench, Opening, PLENTY, Plan};
 use crate::measurement::{Mode, table};
 
 /// Between the first measurement and the last, orders are entered in rushes of this length.
@@ -24,7 +24,7 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) async fn measure(arguments: &Arguments) -> Result<()> {
-    let bench = Bench::open(false).await?;
+    let bench = Bench::open(Opening::default()).await?;
     let plan = Plan {
         mode: Mode::Batch,
         buyers: arguments.crowd.buyers,

@@ -25,8 +25,16 @@ pub(crate) struct Bench {
     pub(crate) cloud: Cloud,
     pub(crate) shelves: Shelves,
     pub(crate) ledger: Ledger,
-    /// Whether it was opened with AWS's latencies and contention.
+    pub(crate) opening: Opening,
+}
+
+/// How a shop is opened. A plain one costs orders nothing but what they cost on AWS, too.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Opening {
+    /// With AWS's latencies and contention.
     pub(crate) realism: bool,
+    /// With functions that send their traces to the local cloud.
+    pub(crate) traces: bool,
 }
 
 /// How a rush is to be.
@@ -41,17 +49,23 @@ pub(crate) struct Plan {
 
 impl Bench {
     /// Opens a shop in its release build, on free ports.
-    pub(crate) async fn open(realism: bool) -> Result<Bench> {
-        let arguments: &[&str] = if realism { &["--realism", "aws"] } else { &[] };
+    pub(crate) async fn open(opening: Opening) -> Result<Bench> {
+        let mut arguments = Vec::new();
+        if opening.realism {
+            arguments.extend(["--realism", "aws"]);
+        }
+        if !opening.traces {
+            arguments.push("--no-traces");
+        }
         Self::of(
-            LocalShop::start(Profile::Release, arguments).await?,
-            realism,
+            LocalShop::start(Profile::Release, &arguments).await?,
+            opening,
         )
         .await
     }
 
     /// A shop that is open.
-    pub(crate) async fn of(shop: LocalShop, realism: bool) -> Result<Bench> {
+    pub(crate) async fn of(shop: LocalShop, opening: Opening) -> Result<Bench> {
         let cloud = Cloud::connect(&CloudArguments {
             endpoint: Some(shop.edge_url.clone()),
             ..CloudArguments::default()
@@ -62,7 +76,7 @@ impl Bench {
             ledger: Ledger::of(&cloud).await?,
             shop,
             cloud,
-            realism,
+            opening,
         })
     }
 
@@ -125,7 +139,7 @@ impl Bench {
             sold_out_at_once: answers.of(StatusCode::CONFLICT),
             failures: answers.failures(),
             stock_writes: metered.transactions,
-            decided: decisions.count(),
+            decided: decisions.count,
             decided_per_second: decisions.per_second(),
             acceptance_ms: answers.latencies.percentiles(),
             decision_ms: decisions.latencies.percentiles(),
@@ -159,7 +173,8 @@ impl Bench {
     fn blank(&self, plan: Plan) -> Measurement {
         Measurement {
             mode: plan.mode,
-            realism: self.realism,
+            realism: self.opening.realism,
+            traces: self.opening.traces,
             buyers: plan.buyers,
             offered_per_second: match plan.arrival {
                 Arrival::Closed => None,

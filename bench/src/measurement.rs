@@ -27,6 +27,9 @@ pub(crate) struct Measurement {
     pub(crate) mode: Mode,
     /// Whether the local cloud had AWS's latencies and contention.
     pub(crate) realism: bool,
+    /// Whether the functions sent their traces to the local cloud.
+    #[serde(default)]
+    pub(crate) traces: bool,
     /// Buyers at once.
     pub(crate) buyers: usize,
     /// Buyers a second, where they came at a rate of their own.
@@ -70,9 +73,10 @@ pub(crate) fn table(measurements: &[Measurement]) -> impl fmt::Display {
     fmt::from_fn(move |f| {
         writeln!(
             f,
-            "{:<7} {:>8} {:>7} {:>9} | {:>10} {:>10} | {:>26} | {:>29} | {:>8} {:>8}",
+            "{:<7} {:>8} {:>7} {:>7} {:>9} | {:>10} {:>10} | {:>26} | {:>29} | {:>8} {:>8}",
             "mode",
             "realism",
+            "traces",
             "buyers",
             "offered/s",
             "accepted/s",
@@ -88,9 +92,10 @@ pub(crate) fn table(measurements: &[Measurement]) -> impl fmt::Display {
                 .map_or("-".to_owned(), |rate| format!("{rate:.0}"));
             writeln!(
                 f,
-                "{:<7} {:>8} {:>7} {:>9} | {:>10.0} {:>10.0} | {:>26} | {:>29} | {:>8} {:>8}",
+                "{:<7} {:>8} {:>7} {:>7} {:>9} | {:>10.0} {:>10.0} | {:>26} | {:>29} | {:>8} {:>8}",
                 one.mode,
                 if one.realism { "aws" } else { "off" },
+                if one.traces { "on" } else { "off" },
                 one.buyers,
                 offered,
                 one.accepted_per_second,

@@ -16,12 +16,12 @@ const TICKS_PER_SECOND: u64 = 100;
 pub(crate) struct ProcessorTimes(BTreeMap<(String, u32), Duration>);
 
 impl ProcessorTimes {
-    /// Of every function, of the emulator if it was started here, and of this program.
+    /// Of every function, of the emulator, and of this program.
     pub(crate) async fn now(shop: &LocalShop) -> Result<ProcessorTimes> {
-        let mut processes = vec![("(load generator)".to_owned(), std::process::id())];
-        if let Some(pid) = shop.emulator_pid() {
-            processes.push(("(emulator)".to_owned(), pid));
-        }
+        let mut processes = vec![
+            ("(load generator)".to_owned(), std::process::id()),
+            ("(emulator)".to_owned(), shop.emulator_pid),
+        ];
         for function in shop.functions().await? {
             let pids = function.pids.into_iter();
             processes.extend(pids.map(|pid| (function.binary.clone(), pid)));

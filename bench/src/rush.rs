@@ -1,13 +1,13 @@
 //! Many buyers, one product: batch and naive side by side.
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
 use domain::Units;
 use loadtest::LocalShop;
 
 use crate::Crowd;
 use crate::arrival::Arrival;
-use crate::measure::{Bench, PLENTY, Plan};
+use crate::measure::{Bench, Opening, PLENTY, Plan};
 use crate::measurement::{Mode, processor_table, table};
 
 #[derive(Debug, Clone, Args)]
@@ -26,9 +26,12 @@ pub(crate) struct Arguments {
     /// Whether the local cloud has AWS's latencies and contention [default: one after the other]
     #[arg(long, value_enum)]
     realism: Option<Realism>,
+    /// Let the functions send their traces to the local cloud, to see what that costs
+    #[arg(long)]
+    traces: bool,
     /// Measure the shop whose AWS edge is here, such as http://127.0.0.1:4566 [default: one that is
     /// opened for the purpose]
-    #[arg(long, value_name = "URL", conflicts_with = "realism")]
+    #[arg(long, value_name = "URL", conflicts_with_all = ["realism", "traces"])]
     edge_url: Option<String>,
 }
 
@@ -64,11 +67,12 @@ pub(crate) async fn measure(arguments: &Arguments) -> Result<()> {
 
 async fn open(arguments: &Arguments, realism: bool) -> Result<Bench> {
     let Some(url) = &arguments.edge_url else {
-        return Bench::open(realism).await;
+        let traces = arguments.traces;
+        return Bench::open(Opening { realism, traces }).await;
     };
     let shop = LocalShop::find(url).await?;
-    ensure!(shop.is_some(), "nothing answers at {url}");
-    Bench::of(shop.expect("it is there"), realism).await
+    let shop = shop.with_context(|| format!("nothing answers at {url}"))?;
+    Bench::of(shop, Opening::default()).await
 }
 
 fn plan(arguments: &Arguments, mode: Mode) -> Plan {

@@ -7,7 +7,7 @@ use clap::Args;
 
 use crate::Crowd;
 use crate::arrival::Arrival;
-use crate::measure::{Bench, Plan};
+use crate::measure::{Bench, Opening, Plan};
 use crate::measurement::{Mode, processor_table};
 
 /// Units that are there at first.
@@ -23,7 +23,7 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) async fn measure(arguments: &Arguments) -> Result<()> {
-    let bench = Bench::open(false).await?;
+    let bench = Bench::open(Opening::default()).await?;
     let product = bench.shelves.add("Gone in a second", UNITS).await?;
     let plan = Plan {
         mode: Mode::Batch,

@@ -10,7 +10,7 @@ use clap::Args;
 use serde::{Deserialize, Serialize};
 
 use crate::arrival::Arrival;
-use crate::measure::{Bench, PLENTY, Plan};
+use crate::measure::{Bench, Opening, PLENTY, Plan};
 use crate::measurement::{Measurement, Mode, table};
 use crate::{plot, write_json};
 
@@ -47,7 +47,11 @@ pub(crate) async fn measure(arguments: &Arguments) -> Result<()> {
     let duration = Duration::from_secs_f64(arguments.seconds);
     let mut figures = Figures::default();
     for mode in [Mode::Batch, Mode::Naive] {
-        let bench = Bench::open(true).await?;
+        let bench = Bench::open(Opening {
+            realism: true,
+            traces: false,
+        })
+        .await?;
         let plan = Plan {
             mode,
             buyers: CONNECTIONS,

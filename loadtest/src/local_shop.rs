@@ -33,8 +33,11 @@ pub struct LocalShop {
     pub api_url: String,
     /// Where AWS calls go.
     pub edge_url: String,
+    /// The process that runs the local cloud.
+    pub emulator_pid: u32,
     http: reqwest::Client,
-    emulator: Option<Child>,
+    /// Kept to be ended with the run.
+    _started: Option<Child>,
 }
 
 /// What the emulator tells of a function.
@@ -57,6 +60,7 @@ pub struct FunctionReport {
 #[derive(Deserialize)]
 struct Health {
     api_url: String,
+    pid: u32,
 }
 
 impl LocalShop {
@@ -77,8 +81,9 @@ impl LocalShop {
         Ok(Some(LocalShop {
             api_url: health.api_url,
             edge_url: edge_url.to_owned(),
+            emulator_pid: health.pid,
             http,
-            emulator: None,
+            _started: None,
         }))
     }
 
@@ -107,8 +112,8 @@ impl LocalShop {
         let give_up = Instant::now() + OPENING;
         while Instant::now() < give_up {
             if let Ok(Some(shop)) = LocalShop::find(&edge_url).await {
-                let emulator = Some(emulator);
-                return Ok(LocalShop { emulator, ..shop });
+                let _started = Some(emulator);
+                return Ok(LocalShop { _started, ..shop });
             }
             if let Some(status) = emulator.try_wait()? {
                 bail!("the shop did not open ({status}): see {}", log.display());
@@ -119,11 +124,6 @@ impl LocalShop {
             "the shop did not open within half an hour: see {}",
             log.display()
         )
-    }
-
-    /// The process that runs the local cloud, if it was started here.
-    pub fn emulator_pid(&self) -> Option<u32> {
-        self.emulator.as_ref().and_then(Child::id)
     }
 
     /// Every function with its processes.

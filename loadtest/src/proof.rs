@@ -100,7 +100,7 @@ async fn open_shop(arguments: &Arguments) -> Result<LocalShop> {
     } else {
         Profile::Release
     };
-    LocalShop::start(profile, &["--param", PAYMENT_WINDOW]).await
+    LocalShop::start(profile, &["--no-traces", "--param", PAYMENT_WINDOW]).await
 }
 
 async fn ordinary_day(

@@ -20,7 +20,9 @@ const DEFAULT_LOG_LINES: usize = 100;
 pub(super) async fn health(State(edge): State<Arc<Edge>>) -> Response {
     match edge.deployed.get() {
         Some(deployed) => {
-            Json(json!({ "status": "ok", "api_url": deployed.api_url })).into_response()
+            let pid = std::process::id();
+            let health = json!({ "status": "ok", "api_url": deployed.api_url, "pid": pid });
+            Json(health).into_response()
         }
         None => (
             StatusCode::SERVICE_UNAVAILABLE,
