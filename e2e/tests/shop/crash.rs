@@ -12,7 +12,6 @@ async fn every_order_is_decided_once_however_often_the_decider_is_killed() {
     // test wait for minutes. Many small batches leave many moments to be killed in.
     let impatient = Template::default()
         .replace("VisibilityTimeout: 40", "VisibilityTimeout: 5")
-        .replace("maxReceiveCount: 5", "maxReceiveCount: 100")
         .parameter("CheckoutBatchSize", 5);
     let shop = Shop::open_with(&impatient).await;
     let lamp = shop.stocked("Lamp", "129.90", 1_000).await;
