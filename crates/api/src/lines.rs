@@ -6,7 +6,6 @@ use domain::limits::MAX_LINES;
 use domain::{Basket, OrderLine, OrderLines, OrderLinesError, Product, ProductId, Quantity};
 use lambda_http::Request;
 use serde::Deserialize;
-use store::Products;
 
 use crate::body::json;
 use crate::error::{ApiError, FieldError};
@@ -54,27 +53,26 @@ impl Purchase {
         Ok(Purchase { basket, wanted })
     }
 
-    /// The order's lines at today's prices.
+    /// The order's lines at the products' prices.
     ///
     /// # Errors
     /// As [`price`].
-    pub async fn price(&self, products: &Products) -> Result<OrderLines, ApiError> {
-        price(products, &self.basket, self.wanted.iter().copied()).await
+    pub fn price(&self, products: &HashMap<ProductId, Product>) -> Result<OrderLines, ApiError> {
+        price(products, &self.basket, self.wanted.iter().copied())
     }
 }
 
-/// A basket as an order's lines, at today's prices. `wanted` are its products in the order the
+/// A basket as an order's lines, at the products' prices. `wanted` are its products in the order the
 /// client knows them in.
 ///
 /// # Errors
 /// 422 when it is empty, or names a product that the shop has not.
-pub async fn price(
-    products: &Products,
+pub fn price(
+    products: &HashMap<ProductId, Product>,
     basket: &Basket,
     wanted: impl IntoIterator<Item = ProductId>,
 ) -> Result<OrderLines, ApiError> {
-    let products = products.get_many(basket.products()).await?;
-    for_sale(wanted, &products)?;
+    for_sale(wanted, products)?;
     let line = |(product_id, quantity)| {
         let product = &products[&product_id];
         OrderLine {

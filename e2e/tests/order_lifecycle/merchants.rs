@@ -1,6 +1,6 @@
 //! What merchants do with their products.
 
-use e2e::{Answer, Shop, Shopper, lines};
+use e2e::{Answer, PATIENCE, Shop, Shopper, eventually, lines};
 use futures_util::future::join_all;
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -64,6 +64,29 @@ async fn a_product_is_offered_stocked_changed_and_sold() {
         (&json!("259.80"), &json!("99.00"))
     );
     shop.books().await.assert_balanced();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_rush_pays_a_new_price_soon() {
+    let shop = Shop::open().await;
+    let ada = shop.shopper("ada").await;
+    let mia = shop.merchant("mia").await;
+    let offered = mia.post("/products", &offer("Lamp", "129.90")).await;
+    let product = offered.text_of("product_id").parse().expect("is an id");
+    let path = format!("/products/{product}");
+    let stock = json!({ "quantity": 1_000 });
+    mia.post(&format!("{path}/stock"), &stock).await.expect(200);
+    let before = ada.find_out(&[(product, 1)]).await;
+    assert_eq!(before["total"], "129.90");
+
+    let request = mia.request(Method::PATCH, &path).header("If-Match", "*");
+    let cheaper = request.json(&json!({ "price": "99" }));
+    mia.send(cheaper).await.expect(200);
+    eventually("an order at the new price", PATIENCE, || async {
+        let order = ada.find_out(&[(product, 1)]).await;
+        (order["total"] == "99.00").then_some(())
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

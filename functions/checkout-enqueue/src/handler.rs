@@ -6,17 +6,16 @@ use api::{ApiError, Caller, Purchase, Reply, Thing};
 use domain::{Basket, Cart, CartId, CartState, UserId};
 use jiff::Timestamp;
 use lambda_http::Request;
-use store::{CartError, Carts, CheckoutQueue, Claim, IdempotencyKeys, Products, StoreError};
+use store::{CartError, Carts, CheckoutQueue, Claim, IdempotencyKeys, StoreError};
 
-use crate::stock_memory::StockMemory;
+use crate::shelf_memory::ShelfMemory;
 
 /// Where shoppers check out.
 pub(crate) struct Till {
     pub(crate) carts: Carts,
-    pub(crate) products: Products,
     pub(crate) keys: IdempotencyKeys,
     pub(crate) queue: CheckoutQueue,
-    pub(crate) stock: StockMemory,
+    pub(crate) shelves: ShelfMemory,
 }
 
 const CHECK_OUT_AT_ONCE: &str = "POST /checkouts";
@@ -42,7 +41,8 @@ impl Till {
                 return self.queue(&cart).await;
             };
             self.refuse_sold_out(basket).await?;
-            let lines = api::price(&self.products, basket, basket.products()).await?;
+            let products = self.shelves.products(basket).await?;
+            let lines = api::price(&products, basket, basket.products())?;
             match self.carts.submit(&cart, lines, Timestamp::now()).await {
                 Ok(submitted) => return self.queue(&submitted).await,
                 // Somebody changed or submitted it since it was loaded: look again.
@@ -78,7 +78,7 @@ impl Till {
             return self.queue(&cart).await;
         }
         self.refuse_sold_out(basket).await?;
-        let lines = purchase.price(&self.products).await?;
+        let lines = purchase.price(&self.shelves.products(basket).await?)?;
         let cart = Cart::submitted(cart_id, caller.user_id, lines, Timestamp::now());
         if self.carts.create(&cart).await? {
             return self.queue(&cart).await;
@@ -108,7 +108,7 @@ impl Till {
     /// Spares a shopper the wait, and the shop the work, when something is sold out anyway. The
     /// books decide all the rest, so this needs to be neither complete nor quite up to date.
     async fn refuse_sold_out(&self, basket: &Basket) -> Result<(), ApiError> {
-        let sold_out = self.stock.sold_out(basket).await?;
+        let sold_out = self.shelves.sold_out(basket).await?;
         if sold_out.is_empty() {
             Ok(())
         } else {

@@ -41,7 +41,8 @@ impl Counter {
         if !is_new && let Some(order) = self.orders.get(&user_id, order_id).await? {
             return answer(&order);
         }
-        let lines = purchase.price(&self.products).await?;
+        let products = self.products.get_many(purchase.basket.products()).await?;
+        let lines = purchase.price(&products)?;
         let order = self
             .decide(
                 Checkout {
