@@ -5,7 +5,7 @@
 //
 // They choose from all that is on the shelves, or from -e PRODUCTS=<product id>,<product id>,…
 // -e SHOPPERS=100 shoppers at once, -e SECONDS=30, -e ACCEPTANCE_P95=500 and -e DECISION_P95=2000
-// the thresholds in milliseconds; and see lib/target.ts.
+// the thresholds in milliseconds; -e STOP_AT=decision leaves all orders unpaid; and see lib/target.ts.
 
 import type { Options } from "k6/options";
 import { addToCart, cancel, checkOut, openCart, pay, payInVain, products, thresholds, untilDecided, type Line } from "./lib/shop.ts";
@@ -16,6 +16,11 @@ import { number } from "./lib/target.ts";
 const SHOPPERS = number("SHOPPERS", 100);
 const MOST_PRODUCTS = 5;
 const MOST_UNITS = 10;
+
+/** How many shoppers think of one more thing when they have their cart. */
+const ONE_MORE = 0.2;
+
+const STOP_AT_DECISION = __ENV.STOP_AT === "decision";
 
 export const options: Options = {
   scenarios: {
@@ -37,13 +42,15 @@ export function setup(): Setup {
 
 export default function (shop: Setup) {
   const token = oneOf(shop.tokens);
-  const [first, ...more] = basket(shop.products);
-  const cart = openCart(token, first ? [first] : []);
-  if (!cart || !more.every((line) => addToCart(token, cart, line))) {
+  const cart = openCart(token, basket(shop.products));
+  if (!cart) {
+    return;
+  }
+  if (Math.random() < ONE_MORE && !addToCart(token, cart, line(oneOf(shop.products), 1))) {
     return;
   }
   const order = checkOut(token, cart);
-  if (order && untilDecided(token, order)?.status === "WAITING_PAYMENT") {
+  if (order && untilDecided(token, order)?.status === "WAITING_PAYMENT" && !STOP_AT_DECISION) {
     goOn(token, order);
   }
 }
@@ -78,7 +85,11 @@ function basket(offered: string[]): Line[] {
   for (let wanted = upTo(MOST_PRODUCTS); wanted > 0; wanted--) {
     chosen.add(oneOf(offered));
   }
-  return Array.from(chosen, (product_id) => ({ product_id, quantity: upTo(MOST_UNITS) }));
+  return Array.from(chosen, (product_id) => line(product_id, upTo(MOST_UNITS)));
+}
+
+function line(product_id: string, quantity: number): Line {
+  return { product_id, quantity };
 }
 
 function upTo(most: number): number {
