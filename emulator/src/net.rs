@@ -24,7 +24,7 @@ pub enum ListenError {
         flag: &'static str,
     },
     /// Any other reason.
-    #[error("can't listen on port {port}: {source}")]
+    #[error("can't listen on port {port}")]
     Other {
         /// The port.
         port: u16,

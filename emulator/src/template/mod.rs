@@ -30,7 +30,7 @@ use yaml::{Node, Position};
 #[derive(Debug, thiserror::Error)]
 pub enum TemplateError {
     /// The file can't be read.
-    #[error("can't read the template {}: {source}", path.display())]
+    #[error("can't read the template {}", path.display())]
     Unreadable {
         /// The path that was tried.
         path: PathBuf,
