@@ -2,7 +2,8 @@
 //!
 //! What is sent is written down before the sender hears of it, what is deleted is struck out, and what is left
 //! is sent again at the next start. A message may then come twice and has a new id, as SQS's at-least-once
-//! delivery allows; one that had moved to a dead-letter queue starts over in its first queue.
+//! delivery allows; one that had moved to a dead-letter queue starts over in its first queue, with which it is
+//! also purged.
 
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -47,6 +48,15 @@ enum Entry {
 struct Sent {
     message_id: String,
     input: SendMessageInput,
+}
+
+/// A message of an earlier run.
+struct Kept {
+    message_id: String,
+    /// Seconds since the epoch before which it is delayed.
+    due: i64,
+    /// The SendMessage request.
+    request: String,
 }
 
 impl Journal {
@@ -100,24 +110,32 @@ impl Journal {
         Ok(Answer::from_parts(parts, SqsResponseBody::from_bytes(body)))
     }
 
-    /// Sends again what is left of an earlier run, oldest first. Gives the number of messages.
+    /// Sends again what is left of an earlier run, oldest first. Gives the number of messages. What can't be sent
+    /// stays in the file.
     pub(super) async fn restore(&self, handler: &RustackSqsHandler) -> anyhow::Result<usize> {
-        let now = Timestamp::now().as_second();
-        let left = self.take_all()?;
         let mut restored = 0;
-        for (due, request) in left {
-            let mut input: SendMessageInput = serde_json::from_str(&request)?;
-            input.delay_seconds = Some((due - now).max(0).try_into().unwrap_or(i32::MAX));
-            let queue = input.queue_url.clone();
-            let body = Bytes::from(serde_json::to_vec(&input)?);
-            match self.record(SqsOperation::SendMessage, body, handler).await {
-                Ok(_) => restored += 1,
+        for kept in self.kept()? {
+            match self.send_again(&kept, handler).await {
+                Ok(()) => restored += 1,
                 Err(error) => {
-                    tracing::warn!(%queue, %error, "a kept message has no queue any more")
+                    tracing::warn!(id = kept.message_id, %error, "a kept message can't be sent again");
                 }
             }
         }
         Ok(restored)
+    }
+
+    /// The message is in the file under its new id before the old one is struck out: whoever stops in between has
+    /// it twice rather than not at all.
+    async fn send_again(&self, kept: &Kept, handler: &RustackSqsHandler) -> anyhow::Result<()> {
+        let mut input: SendMessageInput = serde_json::from_str(&kept.request)?;
+        let delay = (kept.due - Timestamp::now().as_second()).max(0);
+        input.delay_seconds = Some(delay.try_into().unwrap_or(i32::MAX));
+        let body = Bytes::from(serde_json::to_vec(&input)?);
+        self.record(SqsOperation::SendMessage, body, handler)
+            .await?;
+        self.write(Entry::Deleted(vec![kept.message_id.clone()]))?;
+        Ok(())
     }
 
     fn database(&self) -> MutexGuard<'_, Connection> {
@@ -148,17 +166,18 @@ impl Journal {
         transaction.commit()
     }
 
-    /// Every message, oldest first, leaving none in the file.
-    fn take_all(&self) -> rusqlite::Result<Vec<(i64, String)>> {
-        let mut database = self.database();
-        let transaction = database.transaction()?;
-        let messages = transaction
-            .prepare("SELECT due, request FROM messages ORDER BY rowid")?
-            .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
-            .collect::<rusqlite::Result<Vec<_>>>()?;
-        transaction.execute("DELETE FROM messages", [])?;
-        transaction.commit()?;
-        Ok(messages)
+    /// Every message, oldest first.
+    fn kept(&self) -> rusqlite::Result<Vec<Kept>> {
+        self.database()
+            .prepare("SELECT message_id, due, request FROM messages ORDER BY rowid")?
+            .query_map([], |row| {
+                Ok(Kept {
+                    message_id: row.get(0)?,
+                    due: row.get(1)?,
+                    request: row.get(2)?,
+                })
+            })?
+            .collect()
     }
 
     #[cfg(test)]
@@ -324,13 +343,7 @@ mod tests {
         ]);
         let body = json!({ "QueueUrl": URL, "Entries": entries });
         call(&journal, &first, SqsOperation::SendMessageBatch, body).await;
-        call(
-            &journal,
-            &first,
-            SqsOperation::SendMessage,
-            json!({ "QueueUrl": URL, "MessageBody": "three" }),
-        )
-        .await;
+        send(&journal, &first, &["three"]).await;
         let body = json!({ "QueueUrl": URL, "MaxNumberOfMessages": 1 });
         let received = call(&journal, &first, SqsOperation::ReceiveMessage, body).await;
         let handle = &received["Messages"][0]["ReceiptHandle"];
@@ -345,14 +358,62 @@ mod tests {
             2,
             "restored messages are kept until they are deleted"
         );
+        assert_eq!(bodies(&journal, &second).await, ["two", "three"]);
+    }
+
+    #[tokio::test]
+    async fn who_stops_while_messages_are_sent_again_loses_none() {
+        let journal = Journal::open(Path::new(":memory:")).expect("a journal");
+        send(&journal, &queue().await, &["one", "two", "three"]).await;
+
+        // The first step of it and no more.
+        let stopped = queue().await;
+        tokio::select! {
+            biased;
+            _ = journal.restore(&stopped) => {}
+            () = std::future::ready(()) => {}
+        }
+        let again = queue().await;
+        assert!(journal.restore(&again).await.expect("restored") >= 3);
+        let found = bodies(&journal, &again).await;
+        for body in ["one", "two", "three"] {
+            assert!(found.iter().any(|it| it == body), "{body} in {found:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_message_that_cannot_be_sent_again_holds_no_other_up() {
+        let journal = Journal::open(Path::new(":memory:")).expect("a journal");
+        let first = queue().await;
+        send(&journal, &first, &["one"]).await;
+        let nowhere = json!({ "QueueUrl": format!("{URL}-gone"), "MessageBody": "no queue" });
+        for (id, request) in [("nonsense", "{"), ("nowhere", &nowhere.to_string())] {
+            let row = params![id, "q", 0, request];
+            let insert = "INSERT INTO messages VALUES (?1, ?2, ?3, ?4)";
+            journal.database().execute(insert, row).expect("a row");
+        }
+        send(&journal, &first, &["two"]).await;
+
+        let second = queue().await;
+        assert_eq!(journal.restore(&second).await.expect("restored"), 2);
+        assert_eq!(bodies(&journal, &second).await, ["one", "two"]);
+        assert_eq!(journal.len(), 4, "what was not sent is kept");
+    }
+
+    async fn send(journal: &Journal, handler: &RustackSqsHandler, bodies: &[&str]) {
+        for body in bodies {
+            let message = json!({ "QueueUrl": URL, "MessageBody": body });
+            call(journal, handler, SqsOperation::SendMessage, message).await;
+        }
+    }
+
+    async fn bodies(journal: &Journal, handler: &RustackSqsHandler) -> Vec<String> {
         let body = json!({ "QueueUrl": URL, "MaxNumberOfMessages": 10 });
-        let received = call(&journal, &second, SqsOperation::ReceiveMessage, body).await;
-        let bodies: Vec<&str> = received["Messages"]
-            .as_array()
-            .expect("messages")
+        let received = call(journal, handler, SqsOperation::ReceiveMessage, body).await;
+        let messages = received["Messages"].as_array().expect("messages");
+        let bodies = messages
             .iter()
-            .filter_map(|message| message["Body"].as_str())
-            .collect();
-        assert_eq!(bodies, ["two", "three"]);
+            .filter_map(|message| message["Body"].as_str());
+        bodies.map(str::to_owned).collect()
     }
 }
