@@ -37,21 +37,7 @@ Resources:
 impl Cloud {
     /// A call as the function makes it.
     async fn call(&self, target: &str, body: Value) -> (StatusCode, Value) {
-        let response = self
-            .http
-            .post(self.edge("/"))
-            .header("x-amz-target", target)
-            .header("content-type", "application/x-amz-json-1.0")
-            .header(
-                "authorization",
-                "AWS4-HMAC-SHA256 Credential=FUNCTION.Api/20250101/us-east-1/dynamodb/aws4_request, \
-                 SignedHeaders=host;x-amz-date;x-amz-target, Signature=0",
-            )
-            .header("x-amz-date", "20250101T000000Z")
-            .body(body.to_string())
-            .send()
-            .await
-            .expect("an answer");
+        let response = self.aws_as("FUNCTION.Api", target, &body).await;
         let status = response.status();
         let announced = response.content_length();
         let text = response.text().await.expect("text");
@@ -59,7 +45,7 @@ impl Cloud {
         (status, serde_json::from_str(&text).expect("JSON"))
     }
 
-    async fn dynamodb(&self, operation: &str, body: Value) -> Value {
+    async fn by_function(&self, operation: &str, body: Value) -> Value {
         let (status, answer) = self
             .call(&format!("DynamoDB_20120810.{operation}"), body)
             .await;
@@ -101,26 +87,26 @@ async fn units_are_counted_by_dynamodbs_rules() {
     let table = "local-Items";
     // 2 KB, and 1 unit for the index.
     let put = json!({ "TableName": table, "Item": item("a", 1_500) });
-    assert_eq!(cloud.dynamodb("PutItem", put).await, json!({}));
+    assert_eq!(cloud.by_function("PutItem", put).await, json!({}));
     assert_eq!(calls(&cloud.metrics().await, "PutItem")["write_units"], 3.0);
     // The larger of old and new counts; the index has nothing to do.
     let smaller = json!({ "TableName": table, "Item": item("a", 10) });
-    cloud.dynamodb("PutItem", smaller).await;
+    cloud.by_function("PutItem", smaller).await;
     assert_eq!(calls(&cloud.metrics().await, "PutItem")["write_units"], 5.0);
 
     let key = json!({ "id": { "S": "a" } });
     let get = json!({ "TableName": table, "Key": key });
-    let got = cloud.dynamodb("GetItem", get).await;
+    let got = cloud.by_function("GetItem", get).await;
     assert_eq!(got, json!({ "Item": item("a", 10) }));
     let consistent = json!({ "TableName": table, "Key": key, "ConsistentRead": true });
-    cloud.dynamodb("GetItem", consistent).await;
+    cloud.by_function("GetItem", consistent).await;
     assert_eq!(calls(&cloud.metrics().await, "GetItem")["read_units"], 1.5);
 
     // Twice 1 unit each for two small items, and 1 each for the index.
     let puts = ["b", "c"].map(|id| json!({ "Put": { "TableName": table, "Item": item(id, 10) } }));
     let transaction = json!({ "TransactItems": puts });
     assert_eq!(
-        cloud.dynamodb("TransactWriteItems", transaction).await,
+        cloud.by_function("TransactWriteItems", transaction).await,
         json!({})
     );
     let metrics = cloud.metrics().await;
@@ -137,7 +123,7 @@ async fn who_asks_for_capacity_gets_it() {
     let put = json!({
         "TableName": "local-Items", "Item": item("a", 10), "ReturnConsumedCapacity": "TOTAL",
     });
-    let answer = cloud.dynamodb("PutItem", put).await;
+    let answer = cloud.by_function("PutItem", put).await;
     assert_eq!(answer["ConsumedCapacity"]["CapacityUnits"], 2.0);
     assert_eq!(calls(&cloud.metrics().await, "PutItem")["write_units"], 2.0);
     cloud.running.shut_down().await;
@@ -149,7 +135,7 @@ async fn failures_are_told_apart_and_attempts_are_charged() {
     let table = "local-Items";
     let new = "attribute_not_exists(id)";
     let put = json!({ "TableName": table, "Item": item("a", 10), "ConditionExpression": new });
-    cloud.dynamodb("PutItem", put.clone()).await;
+    cloud.by_function("PutItem", put.clone()).await;
     let (status, _) = cloud.call("DynamoDB_20120810.PutItem", put.clone()).await;
     assert_eq!(status, StatusCode::BAD_REQUEST);
     let transaction = json!({ "TransactItems": [{ "Put": put }] });
@@ -185,14 +171,14 @@ async fn the_permissions_that_were_used_are_listed() {
             "ConditionExpression": "attribute_not_exists(id)",
         } },
     ] });
-    cloud.dynamodb("TransactWriteItems", transaction).await;
+    cloud.by_function("TransactWriteItems", transaction).await;
     let query = json!({
         "TableName": table, "IndexName": "by-name", "KeyConditionExpression": "#n = :n",
         "ExpressionAttributeNames": { "#n": "name" },
         "ExpressionAttributeValues": { ":n": { "S": "n" } },
     });
     for _ in 0..2 {
-        assert_eq!(cloud.dynamodb("Query", query.clone()).await["Count"], 1);
+        assert_eq!(cloud.by_function("Query", query.clone()).await["Count"], 1);
     }
     let queue = cloud.queue_url("Queue");
     let message = json!({ "QueueUrl": queue, "MessageBody": "m" });

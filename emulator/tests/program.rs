@@ -4,11 +4,12 @@ mod support;
 
 use std::io::{BufRead as _, BufReader};
 use std::net::TcpListener;
-use std::process::{Child, Command, Output, Stdio};
-use std::time::Instant;
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::thread;
 
 use serde_json::Value;
-use support::{SOON, TemplateFile, eventually, fixtures, is_alive};
+use support::{SOON, TemplateFile, client, eventually, fixtures, is_alive};
 
 const TEMPLATE: &str = "
 Resources:
@@ -39,19 +40,61 @@ fn complaint(output: &Output) -> String {
     String::from_utf8(output.stderr.clone()).expect("text")
 }
 
-/// Reads what the program says until it says this.
-fn read_until(child: &mut Child, wanted: &str) -> Vec<String> {
-    let output = child.stdout.as_mut().expect("a pipe");
-    let mut lines = Vec::new();
-    let begun = Instant::now();
-    for line in BufReader::new(output).lines() {
-        lines.push(line.expect("text"));
-        if lines.last().is_some_and(|line| line.contains(wanted)) {
-            return lines;
-        }
-        assert!(begun.elapsed() < SOON, "it only said {lines:?}");
+/// An emulator that runs until it is told to stop, or the test ends, however it does.
+struct Running {
+    child: Child,
+    lines: Receiver<String>,
+}
+
+impl Running {
+    fn start(file: &TemplateFile) -> Running {
+        let mut child = emulator(file).spawn().expect("the emulator");
+        let output = child.stdout.take().expect("a pipe");
+        let (sender, lines) = channel();
+        // Ends with the emulator, or when nobody listens any more.
+        thread::spawn(move || {
+            let lines = BufReader::new(output).lines().map_while(Result::ok);
+            lines
+                .take_while(|line| sender.send(line.clone()).is_ok())
+                .for_each(drop);
+        });
+        Running { child, lines }
     }
-    panic!("it ended after {lines:?}");
+
+    /// Reads what it says until it says this.
+    fn read_until(&self, wanted: &str) -> Vec<String> {
+        let mut lines: Vec<String> = Vec::new();
+        while !lines.last().is_some_and(|line| line.contains(wanted)) {
+            match self.lines.recv_timeout(SOON) {
+                Ok(line) => lines.push(line),
+                Err(error) => panic!("it said no {wanted:?} ({error}), only {lines:?}"),
+            }
+        }
+        lines
+    }
+
+    /// How it ended.
+    async fn ended(&mut self) -> ExitStatus {
+        eventually("the emulator's end", async || {
+            self.child.try_wait().expect("a child")
+        })
+        .await
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+async fn pid_of_the_function(lines: &[String]) -> u64 {
+    let functions = format!("{}/_local/functions", url(lines, "AWS edge"));
+    let report = client().get(functions).send().await.expect("an answer");
+    let report: Value = report.json().await.expect("JSON");
+    report["functions"][0]["pids"][0].as_u64().expect("a pid")
 }
 
 fn url(lines: &[String], name: &str) -> String {
@@ -69,32 +112,20 @@ fn url(lines: &[String], name: &str) -> String {
 async fn a_signal_stops_everything() {
     for signal in ["-INT", "-TERM"] {
         let file = TemplateFile::new(TEMPLATE);
-        let mut child = emulator(&file).spawn().expect("the emulator");
-        let lines = read_until(&mut child, "curl -s");
+        let mut emulator = Running::start(&file);
+        let lines = emulator.read_until("curl -s");
         let example = lines.last().expect("a line").trim().to_owned();
         assert_eq!(example, format!("curl -s {}/echo", url(&lines, "HTTP API")));
-        let http = reqwest::Client::new();
-        let response = http
-            .get(example.trim_start_matches("curl -s "))
-            .send()
-            .await;
+        let example = example.trim_start_matches("curl -s ");
+        let response = client().get(example).send().await;
         assert_eq!(response.expect("an answer").status(), 200);
-        let functions = format!("{}/_local/functions", url(&lines, "AWS edge"));
-        let report: Value = http
-            .get(functions)
-            .send()
-            .await
-            .expect("an answer")
-            .json()
-            .await
-            .expect("JSON");
-        let pid = report["functions"][0]["pids"][0].as_u64().expect("a pid");
+        let pid = pid_of_the_function(&lines).await;
         assert!(is_alive(pid));
         let killed = Command::new("kill")
-            .args([signal, &child.id().to_string()])
+            .args([signal, &emulator.child.id().to_string()])
             .status();
         assert!(killed.expect("kill").success());
-        let status = child.wait().expect("an end");
+        let status = emulator.ended().await;
         assert!(status.success(), "{signal}: {status}");
         assert!(!is_alive(pid), "{signal}");
     }
@@ -104,25 +135,13 @@ async fn a_signal_stops_everything() {
 #[tokio::test]
 async fn functions_do_not_outlive_a_killed_emulator() {
     let file = TemplateFile::new(TEMPLATE);
-    let mut child = emulator(&file).spawn().expect("the emulator");
-    let lines = read_until(&mut child, "curl -s");
-    let http = reqwest::Client::new();
-    http.get(format!("{}/echo", url(&lines, "HTTP API")))
-        .send()
-        .await
-        .expect("an answer");
-    let functions = format!("{}/_local/functions", url(&lines, "AWS edge"));
-    let report: Value = http
-        .get(functions)
-        .send()
-        .await
-        .expect("an answer")
-        .json()
-        .await
-        .expect("JSON");
-    let pid = report["functions"][0]["pids"][0].as_u64().expect("a pid");
-    child.kill().expect("killed");
-    child.wait().expect("an end");
+    let mut emulator = Running::start(&file);
+    let lines = emulator.read_until("curl -s");
+    let echo = format!("{}/echo", url(&lines, "HTTP API"));
+    client().get(echo).send().await.expect("an answer");
+    let pid = pid_of_the_function(&lines).await;
+    emulator.child.kill().expect("killed");
+    emulator.ended().await;
     eventually("the function's end", async || {
         (!is_alive(pid)).then_some(())
     })

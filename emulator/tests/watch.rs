@@ -70,27 +70,7 @@ impl Cloud {
 
     async fn put(&self, table: &str, item: Value) {
         let body = json!({ "TableName": format!("local-{table}"), "Item": item });
-        let answer = self
-            .http
-            .post(self.edge("/"))
-            .header("x-amz-target", "DynamoDB_20120810.PutItem")
-            .header(CONTENT_TYPE, "application/x-amz-json-1.0")
-            .header(
-                "authorization",
-                "AWS4-HMAC-SHA256 Credential=me/20250101/us-east-1/dynamodb/aws4_request, \
-                 SignedHeaders=host, Signature=0",
-            )
-            .header("x-amz-date", "20250101T000000Z")
-            .body(body.to_string())
-            .send()
-            .await
-            .expect("an answer");
-        assert_eq!(
-            answer.status(),
-            200,
-            "{}",
-            answer.text().await.expect("text")
-        );
+        self.dynamodb("PutItem", &body).await;
     }
 
     async fn say(&self, line: &Value) {
@@ -430,5 +410,46 @@ async fn the_page_needs_nobody_else() {
         assert_eq!(elsewhere.collect::<Vec<_>>(), [""; 0]);
     }
     assert_eq!(cloud.running.page_url(), cloud.edge("/_local/"));
+    cloud.running.shut_down().await;
+}
+
+#[tokio::test]
+async fn no_page_from_elsewhere_drives_the_cloud() {
+    let cloud = start(TEMPLATE).await;
+    let edge = cloud.running.edge_url().to_owned();
+    let (_, port) = edge.rsplit_once(':').expect("a port");
+    let invocation = "/2015-03-31/functions/Shop/invocations";
+    for (host, origin, welcome) in [
+        ("127.0.0.1", None, true),
+        ("localhost", None, true),
+        ("[::1]", None, true),
+        ("host.docker.internal", None, true),
+        ("127.0.0.1", Some(edge.as_str()), true),
+        ("127.0.0.1", Some("http://evil.example"), false),
+        ("127.0.0.1", Some("http://127.0.0.1:1"), false),
+        ("127.0.0.1", Some("null"), false),
+        // A name that was made to point here: to the browser, the page and the edge are one.
+        (
+            "evil.example",
+            Some(&format!("http://evil.example:{port}")),
+            false,
+        ),
+        ("localhost.evil.example", None, false),
+    ] {
+        for path in [invocation, "/_local/metrics/reset", "/_local/token"] {
+            let mut request = cloud.http.post(cloud.edge(path)).body("{}");
+            request = request.header("host", format!("{host}:{port}"));
+            if let Some(origin) = origin {
+                request = request.header("origin", origin);
+            }
+            let status = request.send().await.expect("an answer").status();
+            let refused = status == StatusCode::FORBIDDEN;
+            assert_eq!(
+                refused, !welcome,
+                "{path} at {host} from {origin:?}: {status}"
+            );
+        }
+    }
+    assert_eq!(cloud.function("Shop").await["invocations"], 5);
     cloud.running.shut_down().await;
 }

@@ -3,6 +3,7 @@
 mod aws;
 pub(crate) mod caller;
 mod dynamodb;
+mod guard;
 mod journal;
 mod local;
 mod metered;
@@ -15,6 +16,7 @@ use std::sync::{Arc, OnceLock};
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::StatusCode;
+use axum::middleware;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
 
@@ -93,6 +95,7 @@ pub(crate) fn router(edge: Arc<Edge>) -> Router {
         .route("/{issuer}/.well-known/jwks.json", get(local::key_set))
         .fallback(not_found)
         .layer(DefaultBodyLimit::max(MAX_REQUEST_BYTES))
+        .layer(middleware::from_fn(guard::keep_pages_out))
         .with_state(edge)
 }
 

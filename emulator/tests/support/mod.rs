@@ -16,6 +16,9 @@ use serde_json::{Value, json};
 /// Longest wait for anything that should happen at once.
 pub const SOON: Duration = Duration::from_secs(20);
 
+/// Longest wait for an answer, and for a cloud to start: so that a test of one that is silent ends.
+const DEADLINE: Duration = Duration::from_secs(60);
+
 /// A template in a file of its own, removed with it.
 pub struct TemplateFile(pub PathBuf);
 
@@ -69,11 +72,16 @@ pub async fn start(template: &str) -> Cloud {
 
 pub async fn start_with(options: Options) -> Cloud {
     let prepared = emulator::prepare(options).expect("a good template and free ports");
-    let running = prepared.start(&fixtures()).await.expect("a running cloud");
+    let running = tokio::time::timeout(DEADLINE, prepared.start(&fixtures())).await;
     Cloud {
-        running,
-        http: Client::builder().no_proxy().build().expect("a client"),
+        running: running.expect("a start in time").expect("a running cloud"),
+        http: client(),
     }
+}
+
+pub fn client() -> Client {
+    let client = Client::builder().no_proxy().timeout(DEADLINE);
+    client.build().expect("a client")
 }
 
 impl Cloud {
@@ -122,6 +130,38 @@ impl Cloud {
             .iter()
             .find(|function| function["logical_id"] == logical_id);
         found.expect("the function").clone()
+    }
+
+    /// An AWS call in this access key's name. Nobody checks its signature.
+    pub async fn aws_as(&self, key_id: &str, target: &str, body: &Value) -> Response {
+        let signed = format!(
+            "AWS4-HMAC-SHA256 Credential={key_id}/20250101/us-east-1/dynamodb/aws4_request, \
+             SignedHeaders=host;x-amz-date;x-amz-target, Signature=0"
+        );
+        let request = self.http.post(self.edge("/"));
+        request
+            .header("x-amz-target", target)
+            .header("content-type", "application/x-amz-json-1.0")
+            .header("authorization", signed)
+            .header("x-amz-date", "20250101T000000Z")
+            .body(body.to_string())
+            .send()
+            .await
+            .expect("an answer")
+    }
+
+    /// What DynamoDB answers; an error has its `__type`.
+    pub async fn try_dynamodb(&self, operation: &str, body: &Value) -> Result<Value, Value> {
+        let target = format!("DynamoDB_20120810.{operation}");
+        let response = self.aws_as("local", &target, body).await;
+        let is_success = response.status().is_success();
+        let body = response.json().await.expect("JSON");
+        if is_success { Ok(body) } else { Err(body) }
+    }
+
+    pub async fn dynamodb(&self, operation: &str, body: &Value) -> Value {
+        let answer = self.try_dynamodb(operation, body).await;
+        answer.unwrap_or_else(|error| panic!("{operation}: {error}"))
     }
 
     pub async fn sqs(&self, operation: &str, body: Value) -> Value {
