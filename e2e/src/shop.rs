@@ -5,9 +5,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
+use aws_config::timeout::TimeoutConfig;
+use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
-use aws_sdk_dynamodb::config::{BehaviorVersion, Region};
+use aws_credential_types::provider::SharedCredentialsProvider;
 use domain::{MerchantId, Product, ProductId, Units};
 use emulator::{Options, Realism, RunningCloud};
 use jiff::Timestamp;
@@ -17,6 +20,10 @@ use uuid::Uuid;
 
 use crate::shopper::Shopper;
 use crate::side;
+
+/// How long anything may take that is asked of a shop: far longer than it does, so that a test which waits for
+/// something that never comes ends, and says for what.
+const DEADLINE: Duration = Duration::from_secs(60);
 
 const TEMPLATE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../template.yaml");
 
@@ -98,9 +105,10 @@ impl Shop {
     /// Opens a shop that differs from the template's in something.
     ///
     /// # Panics
-    /// When it does not open; says why.
+    /// When it does not open in time; says why, and over which DynamoDB and SQS.
     pub async fn open_with(template: &Template) -> Shop {
         let binaries = binaries();
+        let side = side::name();
         let file = template.file();
         let mut options = Options::new(&file);
         options.aws_endpoint = side::aws_endpoint();
@@ -115,35 +123,20 @@ impl Shop {
         if file != Path::new(TEMPLATE) {
             fs::remove_file(&file).expect("the copy of the template can be removed");
         }
-        let cloud = prepared
-            .start(binaries)
+        let cloud = tokio::time::timeout(DEADLINE, prepared.start(binaries))
             .await
-            .expect("the local cloud starts");
+            .unwrap_or_else(|_| panic!("no shop opened over {side} within {DEADLINE:?}"))
+            .unwrap_or_else(|error| panic!("the shop did not open over {side}: {error:#}"));
         let environment = Environment(cloud.environment());
-        let dynamodb = aws_sdk_dynamodb::Client::from_conf(
-            aws_sdk_dynamodb::Config::builder()
-                .behavior_version(BehaviorVersion::latest())
-                .region(environment.region())
-                .credentials_provider(environment.credentials())
-                .endpoint_url(environment.get("AWS_ENDPOINT_URL"))
-                .http_client(aws_smithy_http_client::Builder::new().build_http())
-                .build(),
-        );
-        let sqs = aws_sdk_sqs::Client::from_conf(
-            aws_sdk_sqs::Config::builder()
-                .behavior_version(BehaviorVersion::latest())
-                .region(environment.region())
-                .credentials_provider(environment.credentials())
-                .endpoint_url(environment.get("AWS_ENDPOINT_URL"))
-                .http_client(aws_smithy_http_client::Builder::new().build_http())
-                .build(),
-        );
+        let configuration = environment.sdk_configuration();
+        let dynamodb = aws_sdk_dynamodb::Client::new(&configuration);
+        let http = reqwest::Client::builder().timeout(DEADLINE).build();
         Shop {
             products: Products::new(&dynamodb, environment.get("PRODUCTS_TABLE")),
             stock: Stock::new(&dynamodb, environment.get("STOCK_TABLE")),
-            http: reqwest::Client::new(),
+            http: http.expect("an HTTP client"),
             dynamodb,
-            sqs,
+            sqs: aws_sdk_sqs::Client::new(&configuration),
             cloud,
         }
     }
@@ -387,14 +380,19 @@ impl<'a> Environment<'a> {
         value.unwrap_or_else(|| panic!("the template gives its functions no {name}"))
     }
 
-    fn region(&self) -> Region {
-        Region::new(self.get("AWS_REGION").to_owned())
-    }
-
-    fn credentials(&self) -> Credentials {
+    fn sdk_configuration(&self) -> SdkConfig {
         let id = self.get("AWS_ACCESS_KEY_ID");
         let secret = self.get("AWS_SECRET_ACCESS_KEY");
-        Credentials::new(id, secret, None, None, "e2e")
+        let credentials = Credentials::new(id, secret, None, None, "e2e");
+        let timeouts = TimeoutConfig::builder().operation_timeout(DEADLINE).build();
+        SdkConfig::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new(self.get("AWS_REGION").to_owned()))
+            .credentials_provider(SharedCredentialsProvider::new(credentials))
+            .endpoint_url(self.get("AWS_ENDPOINT_URL"))
+            .http_client(aws_smithy_http_client::Builder::new().build_http())
+            .timeout_config(timeouts)
+            .build()
     }
 }
 

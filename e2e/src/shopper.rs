@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use crate::answer::Answer;
 use crate::shop::Shop;
+use crate::side;
 use crate::wait::eventually;
 
 /// How long a decision may take in a test that does not measure it: a batch window and then some,
@@ -60,7 +61,9 @@ impl<'a> Shopper<'a> {
         let request = request.build().expect("the request can be built");
         let name = format!("{} {}", request.method(), request.url().path());
         let response = self.shop.http.execute(request).await;
-        let response = response.unwrap_or_else(|error| panic!("{name}: no answer: {error:?}"));
+        let response = response.unwrap_or_else(|error| {
+            panic!("{name} over {}: no answer: {error:?}", side::name());
+        });
         Answer::read(name, response).await
     }
 

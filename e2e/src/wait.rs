@@ -1,7 +1,8 @@
 //! Waiting for something to become true, never just for time to pass.
 
-use std::future::Future;
 use std::time::{Duration, Instant};
+
+use crate::side;
 
 /// Time between two looks.
 const INTERVAL: Duration = Duration::from_millis(20);
@@ -10,10 +11,11 @@ const INTERVAL: Duration = Duration::from_millis(20);
 ///
 /// # Panics
 /// When there is nothing by the deadline; says what was waited for.
-pub async fn eventually<T, F>(what: &str, deadline: Duration, mut look: impl FnMut() -> F) -> T
-where
-    F: Future<Output = Option<T>>,
-{
+pub async fn eventually<T>(
+    what: &str,
+    deadline: Duration,
+    mut look: impl AsyncFnMut() -> Option<T>,
+) -> T {
     let started = Instant::now();
     loop {
         if let Some(seen) = look().await {
@@ -22,7 +24,8 @@ where
         let waited = started.elapsed();
         assert!(
             waited < deadline,
-            "still waiting for {what} after {waited:?}"
+            "still waiting for {what} over {} after {waited:?}",
+            side::name()
         );
         tokio::time::sleep(INTERVAL).await;
     }
