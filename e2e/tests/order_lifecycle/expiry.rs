@@ -84,7 +84,13 @@ async fn an_order_whose_message_is_lost_is_swept() {
         (shop.books().await.stock[&lamp.to_string()].available == 9).then_some(())
     })
     .await;
-    ada.becomes(&unpaid, "EXPIRED").await;
+    let expired = ada.becomes(&unpaid, "EXPIRED").await;
+    let time = |name: &str| -> Timestamp {
+        let time = expired[name].as_str().or(unpaid[name].as_str());
+        time.expect("it is there").parse().expect("is a time")
+    };
+    let late = time("expired_at").duration_since(time("pay_by"));
+    assert!(late.as_secs() >= 10, "its message had time to come: {late}");
     ada.becomes(&paid, "PAID").await;
     shop.books().await.assert_balanced();
 }
@@ -123,15 +129,30 @@ async fn a_message_that_comes_early_or_twice_or_is_none_does_no_harm() {
     ada.becomes(&order, "WAITING_PAYMENT").await;
 }
 
-/// Payments and cancellations at the very moment the orders expire: one wins, and the books balance.
+/// Payments and cancellations at the very moment the orders expire: one wins, and the books balance. How many are
+/// faster is up to the machine, so they race until both sides have won.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_payment_that_races_the_expiry_wins_or_loses_but_never_both() {
-    const ORDERS: usize = 40;
     let shop = Shop::open_with(&impatient()).await;
-    let lamp = shop.stocked("Lamp", "129.90", ORDERS as u64).await;
+    let (mut in_time, mut late) = (0, 0);
+    eventually("both to have won", PATIENCE, async || {
+        let won = race(&shop).await;
+        in_time += won;
+        late += RACERS - won;
+        (in_time > 0 && late > 0).then_some(())
+    })
+    .await;
+    println!("{in_time} were faster than the expiry, {late} slower");
+}
+
+const RACERS: usize = 40;
+
+/// Gives how many were faster than the expiry.
+async fn race(shop: &Shop) -> usize {
+    let lamp = shop.stocked("Lamp", "129.90", RACERS as u64).await;
     let ada = shop.shopper("ada").await;
     let one = [(lamp, 1)];
-    let orders = join_all((0..ORDERS).map(|_| ada.order(&one))).await;
+    let orders = join_all((0..RACERS).map(|_| ada.order(&one))).await;
     let races = orders.iter().enumerate().map(|(number, order)| {
         let ada = &ada;
         async move {
@@ -159,10 +180,6 @@ async fn a_payment_that_races_the_expiry_wins_or_loses_but_never_both() {
         };
         ada.becomes(order, status).await;
     }
-    let books = shop.books().await;
-    books.assert_balanced();
-    let won = answers.iter().filter(|answer| answer.status == 200).count();
-    println!("{won} of {ORDERS} were faster than the expiry");
-    assert!(won > 0, "nobody was faster than the expiry");
-    assert!(won < ORDERS, "everybody was faster than the expiry");
+    shop.books().await.assert_balanced();
+    answers.iter().filter(|answer| answer.status == 200).count()
 }

@@ -10,6 +10,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::env;
+use std::time::{Duration, Instant};
 
 use domain::{OrderStatus, ProductId};
 use e2e::{Answer, PATIENCE, Shop, Shopper, Template, eventually, lines};
@@ -29,6 +30,9 @@ const FIRST_SUPPLY: u64 = 20;
 
 /// Orders that an operation may be about: the newest, since with them the most can happen.
 const RECENT: usize = 12;
+
+/// How long a checkout may go by what was on the shelves: it is refused when something was sold out a moment ago.
+const REMEMBERED: Duration = Duration::from_secs(1);
 
 /// Orderings to try before a round counts as one that nothing explains.
 const MOST_TRIES: usize = 100_000;
@@ -356,6 +360,8 @@ struct Run<'a> {
     dice: fastrand::Rng,
     model: Model,
     stage: Stage<'a>,
+    /// When each product may have been sold out, at last.
+    sold_out: [Option<Instant>; PRODUCTS],
 }
 
 impl Run<'_> {
@@ -420,6 +426,7 @@ impl Run<'_> {
 
     async fn perform(&mut self, round: Vec<Operation>) {
         let (stage, model) = (&self.stage, &self.model);
+        let begun = Instant::now();
         let done = join_all(
             round
                 .iter()
@@ -427,14 +434,20 @@ impl Run<'_> {
         )
         .await;
         let mut observed: Vec<(Operation, Said)> = Vec::new();
+        let mut refused = Vec::new();
         for (operation, (said, id)) in round.into_iter().zip(done) {
             if let Buy(order) | CheckOut(order) = operation {
                 self.stage.ids[order] = id;
             }
-            // Refused as sold out from what was seen a moment ago: then nothing has happened.
-            if !matches!(operation, CheckOut(_) if said.0 == 409) {
-                observed.push((operation, said));
+            match operation {
+                // From what was seen a moment ago: nothing has happened.
+                CheckOut(order) if said.0 == 409 => refused.push(order),
+                _ => observed.push((operation, said)),
             }
+        }
+        self.note_sold_out(&observed);
+        for order in refused {
+            self.assert_may_be_sold_out(order, begun);
         }
         let may_expire = |order: &Order| matches!(order.status, None | Some(WaitingPayment));
         let orders = self.model.orders.iter().enumerate();
@@ -468,6 +481,36 @@ impl Run<'_> {
                 self.model.available
             )
         });
+    }
+
+    /// Products of which a round took all that was there before it may have been sold out in it.
+    fn note_sold_out(&mut self, observed: &[(Operation, Said)]) {
+        let mut left = self.model.available.clone();
+        for (operation, said) in observed {
+            if let (Buy(order) | CheckOut(order), (_, Some(WaitingPayment))) = (operation, said) {
+                for (product, units) in &self.model.orders[*order].lines {
+                    left[*product] = left[*product].saturating_sub(*units);
+                }
+            }
+        }
+        for (left, sold_out) in left.iter().zip(&mut self.sold_out) {
+            if *left == 0 {
+                *sold_out = Some(Instant::now());
+            }
+        }
+    }
+
+    /// Of an order that was refused as sold out in a round that began then.
+    fn assert_may_be_sold_out(&self, order: usize, begun: Instant) {
+        let lines = &self.model.orders[order].lines;
+        let was_sold_out = |(product, _): &(usize, u64)| {
+            self.sold_out[*product].is_some_and(|at| at + REMEMBERED >= begun)
+        };
+        assert!(
+            lines.iter().any(was_sold_out),
+            "order {order} of {lines:?} was refused as sold out, with {:?} available before",
+            self.model.available
+        );
     }
 
     /// Waits until nothing is left that could happen by itself, and compares all of it.
@@ -553,8 +596,15 @@ async fn play(template: Template, operations: usize) {
             orders: Vec::new(),
         },
         stage: Stage::set(&shop).await,
+        sold_out: [None; PRODUCTS],
     };
-    let mut done = 0;
+    let first = run.new_order(false);
+    run.perform(vec![CheckOut(first)]).await;
+    assert!(
+        run.stage.ids[first].is_some(),
+        "a checkout on full shelves was refused"
+    );
+    let mut done = 1;
     while done < operations {
         let round = run.round();
         done += round.len();
