@@ -1,4 +1,4 @@
-//! Every limit of the shop, in one place.
+//! Every limit that users meet, and those of DynamoDB's transactions, in one place.
 
 /// Lines in a cart or an order. With one stock update a line and the order itself, an order of
 /// this many lines still fits one transaction.
@@ -36,6 +36,9 @@ pub const MAX_USER_ID_CHARS: usize = 128;
 
 /// The highest price of one unit, in whole units of the shop's currency.
 pub const MAX_PRICE: u32 = 1_000_000;
+
+/// The highest amount of money, in whole units of the shop's currency: what the dearest order costs.
+pub const MAX_AMOUNT: u64 = MAX_PRICE as u64 * MAX_QUANTITY as u64 * MAX_LINES as u64;
 
 /// Digits behind the point in an amount of money.
 pub const MONEY_SCALE: u32 = 2;

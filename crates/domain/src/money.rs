@@ -6,11 +6,11 @@ use std::iter::Sum;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
-use crate::limits::{MAX_PRICE, MONEY_SCALE};
+use crate::limits::{MAX_AMOUNT, MAX_PRICE, MONEY_SCALE};
 use crate::quantity::Quantity;
 
-/// An amount of money, never negative, with at most [`MONEY_SCALE`] digits behind the point.
-/// A string in JSON (`"129.90"`), always with both digits behind the point.
+/// An amount of money from nothing to [`MAX_AMOUNT`], with at most [`MONEY_SCALE`] digits behind the
+/// point. A string in JSON (`"129.90"`), always with both digits behind the point.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "Decimal")]
 pub struct Money(Decimal);
@@ -27,9 +27,12 @@ pub enum MoneyError {
     /// Fractions of a cent.
     #[error("must not have more than {MONEY_SCALE} digits behind the point")]
     TooFine,
-    /// Above [`MAX_PRICE`].
+    /// A price above [`MAX_PRICE`].
     #[error("must not be more than {MAX_PRICE}")]
-    TooHigh,
+    TooDear,
+    /// Above [`MAX_AMOUNT`].
+    #[error("must not be more than {MAX_AMOUNT}")]
+    TooMuch,
 }
 
 impl Money {
@@ -46,7 +49,7 @@ impl Money {
             return Err(MoneyError::Nothing);
         }
         if price.0 > Decimal::from(MAX_PRICE) {
-            return Err(MoneyError::TooHigh);
+            return Err(MoneyError::TooDear);
         }
         Ok(price)
     }
@@ -56,7 +59,8 @@ impl Money {
         self.0
     }
 
-    /// The price of `quantity` units. A price and a quantity within their limits cannot overflow.
+    /// The price of `quantity` units. No amount is so high that this, or the sum of all lines of an
+    /// order, could overflow.
     pub fn times(self, quantity: Quantity) -> Money {
         Money(self.0 * Decimal::from(quantity.get()))
     }
@@ -72,12 +76,11 @@ impl TryFrom<Decimal> for Money {
         if amount.normalize().scale() > MONEY_SCALE {
             return Err(MoneyError::TooFine);
         }
+        if amount > Decimal::from(MAX_AMOUNT) {
+            return Err(MoneyError::TooMuch);
+        }
         let mut cents = amount.abs();
         cents.rescale(MONEY_SCALE);
-        // A number too large to hold cents keeps its scale: no shop has such an amount.
-        if cents.scale() != MONEY_SCALE {
-            return Err(MoneyError::TooHigh);
-        }
         Ok(Money(cents))
     }
 }
@@ -110,12 +113,15 @@ mod tests {
         assert_eq!(money("-0.01"), Err(MoneyError::Negative));
         assert_eq!(money("0.001"), Err(MoneyError::TooFine));
         assert_eq!(
-            money("79228162514264337593543950335"),
-            Err(MoneyError::TooHigh)
+            money("500000000000").unwrap().to_string(),
+            "500000000000.00"
         );
+        for too_much in ["500000000000.01", "79228162514264337593543950335"] {
+            assert_eq!(money(too_much), Err(MoneyError::TooMuch), "{too_much}");
+        }
         assert_eq!(
             Money::price(Decimal::from(MAX_PRICE + 1)),
-            Err(MoneyError::TooHigh)
+            Err(MoneyError::TooDear)
         );
         assert_eq!(Money::price(Decimal::ZERO), Err(MoneyError::Nothing));
     }

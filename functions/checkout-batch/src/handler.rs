@@ -1,7 +1,7 @@
 //! From the records of one invocation to the messages that must come again.
 
 use std::collections::HashMap;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use domain::{Checkout, OrderKey};
@@ -76,8 +76,8 @@ impl Batch {
                     let messages = batch.messages.entry(checkout.key()).or_default();
                     messages.push(message_id);
                     batch.submissions.push(Submission {
+                        seen_before: is_repeated(&record, &checkout),
                         checkout,
-                        seen_before: attribute(&record, "ApproximateReceiveCount") != Some(1),
                     });
                 }
                 Err(error) => {
@@ -90,6 +90,20 @@ impl Batch {
         }
         Ok(batch)
     }
+}
+
+/// Later than this after its submission, a checkout is not sent for the first time. A shopper who
+/// clicks twice is quicker than that, and both clicks meet in one batch.
+const SENT_AGAIN_AFTER: Duration = Duration::from_secs(1);
+
+/// Whether a checkout may have been brought before: its message was, or its shopper asked again long
+/// after submitting it.
+fn is_repeated(record: &SqsMessage, checkout: &Checkout) -> bool {
+    let sent = attribute(record, "SentTimestamp").unwrap_or_default();
+    let submitted = checkout.submitted_at.as_millisecond();
+    let sent_after = u128::from(sent.saturating_sub(submitted.try_into().unwrap_or_default()));
+    attribute(record, "ApproximateReceiveCount") != Some(1)
+        || sent_after > SENT_AGAIN_AFTER.as_millis()
 }
 
 /// The traced request that a message comes from.
@@ -114,7 +128,7 @@ mod tests {
             "order_id": order,
             "user_id": "ada",
             "lines": [{"product_id": Uuid::now_v7(), "name": "Tea", "quantity": 1, "unit_price": "3.50"}],
-            "submitted_at": "2026-01-01T00:00:00Z",
+            "submitted_at": "1970-01-01T00:00:01Z",
         })
         .to_string()
     }
@@ -151,12 +165,26 @@ mod tests {
         assert_eq!(order, [(first, true), (second, false)]);
     }
 
+    /// The shopper asked again: a new message about what is probably decided.
+    #[test]
+    fn a_checkout_sent_long_after_its_submission_was_seen_before() {
+        let batch = Batch::read(vec![
+            record("in time", 1_900, 1, body(Uuid::now_v7())),
+            record("again", 60_000, 1, body(Uuid::now_v7())),
+        ]);
+        let seen_before = |submission: &Submission| submission.seen_before;
+        let seen_before: Vec<_> = batch.unwrap().submissions.iter().map(seen_before).collect();
+        assert_eq!(seen_before, [false, true]);
+    }
+
     #[test]
     fn a_message_that_is_no_checkout_holds_nobody_else_up() {
         let mut poison = vec!["".to_owned(), "{}".to_owned(), "🦀".to_owned()];
         poison.push(body(Uuid::now_v7()).replace("\"quantity\":1", "\"quantity\":0"));
         poison.push(body(Uuid::now_v7()).replace("\"ada\"", "\"\""));
         poison.push(body(Uuid::from_u128(1)));
+        poison.push(body(Uuid::now_v7()).replace("3.50", "79228162514264337593543950335"));
+        poison.push(body(Uuid::now_v7()).replace("3.50", "792281625142643375935439503.35"));
         let count = poison.len();
         let mut records: Vec<_> = poison
             .into_iter()
