@@ -26,8 +26,9 @@ use crate::calls::Calls;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// How long one attempt of a call may take. DynamoDB and SQS answer within milliseconds; a call
-/// that takes this long is on a dead connection and better tried again on another.
-const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(3);
+/// that takes this long is on a dead connection and better tried again on another. It must leave
+/// time for that: a batch of checkouts has 5 s for everything.
+const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// An environment variable that must be set is not, or holds no usable value.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -14,7 +14,7 @@ use crate::item::Item;
 const MAX_KEYS: usize = 100;
 
 /// How long to ask again for keys that DynamoDB left unprocessed.
-const PATIENCE: Duration = Duration::from_secs(5);
+const UNPROCESSED_PATIENCE: Duration = Duration::from_secs(5);
 
 /// How fresh an answer must be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,7 +34,7 @@ pub(crate) async fn batch_get(
     freshness: Freshness,
     attributes: Option<&str>,
 ) -> Result<Vec<Item>, StoreError> {
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + UNPROCESSED_PATIENCE;
     let mut backoff = Backoff::default();
     let mut wanted: Vec<Item> = keys.into_iter().collect();
     let mut found = Vec::with_capacity(wanted.len());

@@ -1,10 +1,13 @@
 //! The Carts table: what shoppers gather, and what they submitted.
 
 use std::collections::HashMap;
+use std::future::Future;
 
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
+use aws_sdk_dynamodb::config::retry::RetryConfig;
+use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
+use aws_sdk_dynamodb::operation::update_item::{UpdateItemError, UpdateItemOutput};
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure};
 use domain::limits::{MAX_LINES, MAX_QUANTITY};
 use domain::{Basket, Cart, CartId, CartState, OrderLines, ProductId, Quantity, UserId};
@@ -109,7 +112,8 @@ impl Carts {
         Ok(cart.filter(|cart| cart.user_id == *user_id))
     }
 
-    /// Puts more of a product into an open cart, on top of what is there, in one atomic write.
+    /// Puts more of a product into an open cart, on top of what is there, in one atomic write. It is
+    /// tried once only: were its answer lost, a second try would add as much again.
     ///
     /// # Errors
     /// As [`CartError`] says; the cart is then as it was.
@@ -136,6 +140,8 @@ impl Carts {
             .expression_attribute_values(":quantity", number(quantity))
             .expression_attribute_values(":room", number(MAX_QUANTITY - quantity.get()))
             .expression_attribute_values(":most", number(MAX_LINES));
+        let once = aws_sdk_dynamodb::Config::builder().retry_config(RetryConfig::disabled());
+        let update = update.customize().config_override(once).send();
         self.change(update, user_id, |there| {
             if there.iter().any(|(product, _)| product == product_id) {
                 CartError::TooManyUnits
@@ -167,7 +173,7 @@ impl Carts {
             .expression_attribute_names("#product", product_id.to_string())
             .expression_attribute_values(":quantity", number(quantity))
             .expression_attribute_values(":most", number(MAX_LINES));
-        self.change(update, user_id, |_| CartError::TooManyLines)
+        self.change(update.send(), user_id, |_| CartError::TooManyLines)
             .await
     }
 
@@ -189,7 +195,8 @@ impl Carts {
             )
             .condition_expression(IS_OPEN)
             .expression_attribute_names("#product", product_id.to_string());
-        self.change(update, user_id, |_| CartError::Changed).await
+        self.change(update.send(), user_id, |_| CartError::Changed)
+            .await
     }
 
     /// Submits an open cart for good, with the lines as priced, on condition that it still holds
@@ -217,7 +224,7 @@ impl Carts {
             .expression_attribute_values(":submitted", text(SUBMITTED))
             .expression_attribute_values(":order_lines", order_lines(&lines))
             .expression_attribute_values(":loaded", basket_map(basket.iter()));
-        self.change(update, &cart.user_id, |_| CartError::Changed)
+        self.change(update.send(), &cart.user_id, |_| CartError::Changed)
             .await
     }
 
@@ -246,11 +253,11 @@ impl Carts {
     /// reason when it is the user's and open.
     async fn change(
         &self,
-        update: UpdateItemFluentBuilder,
+        update: impl Future<Output = Result<UpdateItemOutput, SdkError<UpdateItemError>>>,
         user_id: &UserId,
         open_but: impl FnOnce(&Basket) -> CartError,
     ) -> Result<Cart, CartError> {
-        let error = match update.send().await {
+        let error = match update.await {
             Ok(answer) => return Ok(read_cart(&answer.attributes.unwrap_or_default())?),
             Err(error) => error,
         };

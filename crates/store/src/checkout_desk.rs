@@ -16,6 +16,7 @@ use domain::{
 use jiff::{SignedDuration, Timestamp};
 
 use crate::aws::MissingVariable;
+use crate::deadline::in_time;
 use crate::error::StoreError;
 use crate::orders::{Orders, order_bytes};
 use crate::settlement::{Job, Report, Settlement};
@@ -71,56 +72,74 @@ impl CheckoutDesk {
     /// until all are decided or the deadline is near.
     pub async fn decide(&self, batch: Vec<Submission>, deadline: Instant) -> Report {
         let (mut waiting, seen_before) = without_duplicates(batch);
-        let (decided, shelf) = match self.look_up(&mut waiting, seen_before).await {
-            Ok(looked_up) => looked_up,
-            Err(error) => {
-                tracing::warn!(%error, "the batch could not be looked up; it will come again");
-                return Report {
-                    unsettled: waiting.iter().map(Checkout::key).collect(),
-                    ..Report::default()
-                };
-            }
+        let decided = self.orders.decided_among(seen_before);
+        let decided = match in_time(deadline, decided).await {
+            Ok(decided) => decided,
+            Err(error) => return unread(&waiting, error),
         };
-        let sale = Sale { desk: self, shelf };
-        let mut report = Settlement::new(&self.client, sale, waiting, deadline)
-            .run()
-            .await;
+        waiting.retain(|checkout| !decided.contains(&checkout.key()));
+        let shelf = self.stock.shelf(products(&waiting));
+        let mut report = match in_time(deadline, shelf).await {
+            Ok((shelf, unreadable)) => self.sell(waiting, shelf, &unreadable, deadline).await,
+            Err(error) => unread(&waiting, error),
+        };
         report.already_settled.extend(decided);
         report
     }
 
-    /// Takes what is decided already out of `waiting`, and reads the stock of what remains.
-    async fn look_up(
+    /// Sells what is on the shelf. Nobody can tell how much there is of what is `unreadable`, so
+    /// checkouts with such a product are refused.
+    async fn sell(
         &self,
-        waiting: &mut Vec<Checkout>,
-        seen_before: Vec<OrderKey>,
-    ) -> Result<(HashSet<OrderKey>, Shelf), StoreError> {
-        let decided = self.orders.decided_among(seen_before).await?;
-        if !decided.is_empty() {
-            waiting.retain(|checkout| !decided.contains(&checkout.key()));
-        }
-        let lines = waiting.iter().flat_map(|checkout| &checkout.lines);
-        let products: HashSet<ProductId> = lines.map(|line| line.product_id).collect();
-        let shelf = self.stock.shelf(products).await?;
-        Ok((decided, shelf))
+        waiting: Vec<Checkout>,
+        shelf: Shelf,
+        unreadable: &HashSet<ProductId>,
+        deadline: Instant,
+    ) -> Report {
+        let names_one = |checkout: &Checkout| {
+            let mut lines = checkout.lines.iter();
+            lines.any(|line| unreadable.contains(&line.product_id))
+        };
+        let (refused, waiting): (Vec<_>, Vec<_>) = waiting.into_iter().partition(names_one);
+        let sale = Sale { desk: self, shelf };
+        let settlement = Settlement::new(&self.client, sale, waiting, deadline);
+        let mut report = settlement.run().await;
+        report.refused.extend(refused.iter().map(Checkout::key));
+        report
     }
 }
 
-/// The checkouts, each order once, and the orders that were brought before.
-fn without_duplicates(batch: Vec<Submission>) -> (Vec<Checkout>, Vec<OrderKey>) {
+/// All that is wanted.
+fn products(waiting: &[Checkout]) -> HashSet<ProductId> {
+    let lines = waiting.iter().flat_map(|checkout| &checkout.lines);
+    lines.map(|line| line.product_id).collect()
+}
+
+/// The checkouts, each order once, and the orders of which a checkout was brought before.
+fn without_duplicates(batch: Vec<Submission>) -> (Vec<Checkout>, HashSet<OrderKey>) {
     let mut given = HashSet::with_capacity(batch.len());
     let mut waiting = Vec::with_capacity(batch.len());
-    let mut seen_before = Vec::new();
+    let mut seen_before = HashSet::new();
     for submission in batch {
         let key = submission.checkout.key();
-        if given.insert(key.clone()) {
+        if submission.seen_before {
+            seen_before.insert(key.clone());
+        }
+        if given.insert(key) {
             waiting.push(submission.checkout);
-            if submission.seen_before {
-                seen_before.push(key);
-            }
         }
     }
     (waiting, seen_before)
+}
+
+/// The report when nothing can be decided, because the books could not be read.
+fn unread(waiting: &[Checkout], error: StoreError) -> Report {
+    tracing::warn!(%error, orders = waiting.len(), "the books could not be read");
+    Report {
+        unsettled: waiting.iter().map(Checkout::key).collect(),
+        trouble: Some(error),
+        ..Report::default()
+    }
 }
 
 /// Checkouts being settled.

@@ -7,7 +7,7 @@ use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 /// Why the books could not be read or written.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// Throttled, in conflict, unreachable or too slow: the same call may succeed later.
+    /// Throttled, in conflict, unreachable, too slow or not allowed: the same call may succeed later.
     #[error("try again later: {0}")]
     Unavailable(String),
     /// The service will never take this request.
@@ -23,22 +23,13 @@ pub enum StoreError {
     },
 }
 
-/// Error codes that pass by themselves.
-/// Source: "Error handling with DynamoDB", Amazon DynamoDB Developer Guide (the errors marked as
-/// to be retried), and "Common errors", Amazon SQS API Reference.
-const PASSING: [&str; 12] = [
-    "InternalServerError",
-    "InternalFailure",
-    "InternalError",
-    "ServiceUnavailable",
-    "ThrottlingException",
-    "Throttling",
-    "RequestThrottled",
-    "RequestLimitExceeded",
-    "ProvisionedThroughputExceededException",
-    "TransactionConflictException",
-    "TransactionInProgressException",
-    "LimitExceededException",
+/// Error codes that speak of the request itself. All others may pass: throttles and conflicts by
+/// themselves, a missing permission or an expired token once operators see to it. Nobody's order is to
+/// blame for those.
+/// Source: "Error handling with DynamoDB", Amazon DynamoDB Developer Guide.
+const REFUSING: [&str; 2] = [
+    "ValidationException",
+    "ItemCollectionSizeLimitExceededException",
 ];
 
 impl<E, R> From<SdkError<E, R>> for StoreError
@@ -50,10 +41,8 @@ where
         let said = causes(&error);
         match &error {
             SdkError::ServiceError(service) => match service.err().code() {
-                Some(code) if PASSING.contains(&code) => StoreError::Unavailable(said),
-                Some(_) => StoreError::Refused(said),
-                // An answer with no code is not the service's own: a proxy's, or a broken one.
-                None => StoreError::Unavailable(said),
+                Some(code) if REFUSING.contains(&code) => StoreError::Refused(said),
+                _ => StoreError::Unavailable(said),
             },
             SdkError::ConstructionFailure(_) => StoreError::Refused(said),
             _ => StoreError::Unavailable(said),

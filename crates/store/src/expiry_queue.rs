@@ -21,7 +21,7 @@ const MAX_DELAY_SECONDS: i64 = 900;
 
 /// How long sending may take. Whoever sends has an order to confirm to somebody; and what is not
 /// sent is found by the sweep.
-const PATIENCE: Duration = Duration::from_millis(400);
+const SENDING_PATIENCE: Duration = Duration::from_millis(300);
 
 /// The expiry queue.
 #[derive(Debug, Clone)]
@@ -69,7 +69,7 @@ impl ExpiryQueue {
             Ok(())
         };
         let too_slow = |_| StoreError::Unavailable("the expiry queue does not answer".into());
-        tokio::time::timeout(PATIENCE, sending)
+        tokio::time::timeout(SENDING_PATIENCE, sending)
             .await
             .map_err(too_slow)?
     }

@@ -36,7 +36,7 @@ pub(crate) fn item<const N: usize>(attributes: [(&str, AttributeValue); N]) -> I
         .collect()
 }
 
-fn corrupt(attribute: &'static str, problem: impl Display) -> StoreError {
+pub(crate) fn corrupt(attribute: &'static str, problem: impl Display) -> StoreError {
     StoreError::Corrupt {
         attribute,
         problem: problem.to_string(),
@@ -78,6 +78,31 @@ pub(crate) fn checked<T, V: TryInto<T, Error: Display>>(
     value: V,
 ) -> Result<T, StoreError> {
     value.try_into().map_err(|error| corrupt(name, error))
+}
+
+/// Those of these items that can be read. One that cannot is told to the operators, by the key it has,
+/// and left out: it must not hold up all that is read with it.
+pub(crate) fn readable<'a, T>(
+    items: impl IntoIterator<Item = &'a Item>,
+    read: impl Fn(&'a Item) -> Result<T, StoreError>,
+) -> Vec<T> {
+    let told = |item: &'a Item| {
+        read(item)
+            .inspect_err(|error| tell_unreadable(item, error))
+            .ok()
+    };
+    items.into_iter().filter_map(told).collect()
+}
+
+/// Tells the operators of an item that is not what the shop writes.
+pub(crate) fn tell_unreadable(item: &Item, error: &StoreError) {
+    let id = |name| {
+        item.get(name)
+            .and_then(|id| id.as_s().ok())
+            .map(String::as_str)
+    };
+    let (order_id, product_id) = (id("order_id"), id("product_id"));
+    tracing::error!(order_id, product_id, %error, "an item cannot be read");
 }
 
 /// A list of maps, each read by `read`.

@@ -21,10 +21,10 @@ use crate::batch_get::{Freshness, batch_get};
 use crate::error::StoreError;
 use crate::item::{
     Item, checked, item, number, order_lines, read_list, read_number, read_order_lines, read_text,
-    text,
+    readable, text,
 };
 use crate::page::Page;
-use crate::transaction::PATIENCE;
+use crate::transaction::CONFLICT_PATIENCE;
 
 /// The sparse index of orders that wait for payment, by the time it is due.
 const UNPAID: &str = "unpaid";
@@ -99,7 +99,8 @@ impl Orders {
         answer.item.as_ref().map(read_order).transpose()
     }
 
-    /// Up to `limit` orders of a user, newest first, from behind `after` on.
+    /// Up to `limit` orders of a user, newest first, from behind `after` on. One that cannot be read
+    /// is left out.
     ///
     /// # Errors
     /// When the table cannot be read.
@@ -120,14 +121,11 @@ impl Orders {
             .set_exclusive_start_key(after.map(|after| key(user_id, after)))
             .send()
             .await?;
-        let items = answer
-            .items()
-            .iter()
-            .map(read_order)
-            .collect::<Result<Vec<_>, _>>()?;
-        let more = answer.last_evaluated_key.is_some();
-        let next = items.last().filter(|_| more).map(Order::order_id);
-        Ok(Page { items, next })
+        let next = answer.last_evaluated_key.as_ref();
+        Ok(Page {
+            items: readable(answer.items(), read_order),
+            next: next.map(|last| read_text(last, "order_id")).transpose()?,
+        })
     }
 
     /// Those of these orders that are decided already. No key may be given twice.
@@ -150,7 +148,7 @@ impl Orders {
         items.iter().map(read_key).collect()
     }
 
-    /// Those of these orders that exist. No key may be given twice.
+    /// Those of these orders that exist, but for those that cannot be read. No key may be given twice.
     ///
     /// # Errors
     /// When the table cannot be read.
@@ -163,7 +161,7 @@ impl Orders {
             .map(|order| key(&order.user_id, order.order_id));
         let items = batch_get(&self.client, &self.table, keys, Freshness::Consistent, None).await?;
         let keyed = |item| read_order(item).map(|order| (order.key(), order));
-        items.iter().map(keyed).collect()
+        Ok(readable(&items, keyed).into_iter().collect())
     }
 
     /// Takes an order one step further, on condition that it is still as it was loaded. For steps
@@ -190,7 +188,7 @@ impl Orders {
             .expression_attribute_names("#status", "status")
             .expression_attribute_values(":from", text(order.status()))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + CONFLICT_PATIENCE;
         let mut backoff = Backoff::default();
         let error = loop {
             let error = match put.clone().send().await {
@@ -268,15 +266,9 @@ impl Orders {
             .set_exclusive_start_key(start)
             .send()
             .await?;
-        let keys = answer
-            .items()
-            .iter()
-            .map(read_key)
-            .collect::<Result<Vec<_>, _>>()?;
-        let next = keys
-            .last()
-            .filter(|_| answer.last_evaluated_key.is_some())
-            .cloned();
+        let keys = readable(answer.items(), read_key);
+        let next = answer.last_evaluated_key.as_ref();
+        let next = next.map(read_key).transpose()?;
         let mut orders = self.get_many(keys.iter().cloned()).await?;
         let still_paid = |order: &Order| order.status() == OrderStatus::Paid;
         let items = keys
@@ -305,9 +297,7 @@ impl Orders {
                 .limit(limit.try_into().unwrap_or(i32::MAX))
                 .send()
                 .await?;
-            for entry in answer.items() {
-                overdue.push(read_key(entry)?);
-            }
+            overdue.extend(readable(answer.items(), read_key));
         }
         Ok(overdue)
     }

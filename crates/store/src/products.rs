@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use crate::aws::{MissingVariable, from_env};
 use crate::batch_get::{Freshness, batch_get};
 use crate::error::StoreError;
-use crate::item::{Item, checked, item, number, read_number, read_text, text};
+use crate::item::{Item, checked, item, number, read_number, read_text, readable, text};
 use crate::page::Page;
 use crate::product_names::ProductNames;
 use crate::transaction::{NotWritten, condition_failed, write_together};
@@ -87,7 +87,7 @@ impl Products {
         answer.item.as_ref().map(read_product).transpose()
     }
 
-    /// The products that exist among these.
+    /// The products that exist among these, but for those that cannot be read.
     ///
     /// # Errors
     /// When the table cannot be read.
@@ -98,10 +98,11 @@ impl Products {
         let keys = products.into_iter().map(key);
         let items = batch_get(&self.client, &self.table, keys, Freshness::Consistent, None).await?;
         let read = |item| read_product(item).map(|product| (product.product_id, product));
-        items.iter().map(read).collect()
+        Ok(readable(&items, read).into_iter().collect())
     }
 
     /// Up to `limit` products in the order of their names, from behind `after` on.
+    /// One that cannot be read is left out.
     ///
     /// # Errors
     /// When the table cannot be read.
@@ -128,18 +129,14 @@ impl Products {
             .set_exclusive_start_key(start)
             .send()
             .await?;
-        let items = answer
-            .items()
-            .iter()
-            .map(read_product)
-            .collect::<Result<Vec<_>, _>>()?;
-        let position = |last: &Product| ProductPosition {
-            name: last.name.clone(),
-            product_id: last.product_id,
-        };
-        let more = answer.last_evaluated_key.is_some();
-        let next = items.last().filter(|_| more).map(position);
-        Ok(Page { items, next })
+        Ok(Page {
+            items: readable(answer.items(), read_product),
+            next: answer
+                .last_evaluated_key
+                .as_ref()
+                .map(read_position)
+                .transpose()?,
+        })
     }
 
     /// Offers a new product.
@@ -230,6 +227,13 @@ impl Products {
 
 fn key(product_id: ProductId) -> Item {
     item([("product_id", text(product_id))])
+}
+
+fn read_position(key: &Item) -> Result<ProductPosition, StoreError> {
+    Ok(ProductPosition {
+        name: checked("name", read_text::<String>(key, "name")?)?,
+        product_id: read_text(key, "product_id")?,
+    })
 }
 
 fn product_item(product: &Product) -> Item {

@@ -11,14 +11,13 @@ use std::time::{Duration, Instant};
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::retry::RetryConfig;
 use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
-use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::{CancellationReason, TransactWriteItem};
 use domain::{Order, OrderKey, Plan, ProductId, TransactionLimits, Units};
 
 use crate::backoff::Backoff;
 use crate::error::StoreError;
 use crate::stock::available;
-use crate::transaction::{CONDITION_FAILED, REFUSED_ITEM};
+use crate::transaction::{cancellation_reasons, condition_failed, is_refused};
 
 /// What became of a batch. Each order is in exactly one of the four lists.
 #[derive(Debug, Default)]
@@ -38,14 +37,19 @@ pub struct Report {
     pub conflicts: u32,
     /// Tries that were made again after a wait.
     pub retries: u32,
+    /// Why the books were last not to be read or written, if they were not.
+    pub trouble: Option<StoreError>,
 }
 
 impl Report {
     /// Why nothing came of a batch of one.
-    pub fn why_not(&self) -> StoreError {
-        match self.refused.first() {
-            Some(order) => StoreError::Refused(format!("the books refuse {}", order.order_id)),
-            None => StoreError::Unavailable("there was no time left to settle it".to_owned()),
+    pub fn why_not(self) -> StoreError {
+        match (self.refused.first(), self.trouble) {
+            (Some(order), _) => StoreError::Refused(format!("the books refuse {}", order.order_id)),
+            (None, Some(trouble)) => trouble,
+            (None, None) => {
+                StoreError::Unavailable("others kept writing the same items".to_owned())
+            }
         }
     }
 }
@@ -81,7 +85,7 @@ enum Outcome {
     Cancelled(Vec<CancellationReason>),
     /// Perhaps later; perhaps committed and only the answer is lost.
     Unavailable(StoreError),
-    /// Never, and without a word on which action is to blame.
+    /// Never, and without a word on which order is to blame.
     Refused(StoreError),
 }
 
@@ -142,6 +146,7 @@ impl<J: Job> Settlement<J> {
             Outcome::Cancelled(reasons) => self.cancelled(&plan, &reasons),
             Outcome::Unavailable(error) => {
                 tracing::warn!(%error, orders = plan.orders.len(), "no answer from the books");
+                self.report.trouble = Some(error);
                 true
             }
             Outcome::Refused(error) => {
@@ -188,14 +193,17 @@ impl<J: Job> Settlement<J> {
             Ok(_) => return Outcome::Committed,
             Err(error) => error,
         };
-        match error.as_service_error() {
-            Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) => {
-                Outcome::Cancelled(cancelled.cancellation_reasons().to_vec())
-            }
-            _ => match StoreError::from(error) {
-                refused @ StoreError::Refused(_) => Outcome::Refused(refused),
-                passing => Outcome::Unavailable(passing),
-            },
+        if let Some(reasons) = cancellation_reasons(&error) {
+            let mut moves = reasons.iter().take(plan.moves.len());
+            return if moves.any(is_refused) {
+                Outcome::Refused(StoreError::Refused("a move of stock".to_owned()))
+            } else {
+                Outcome::Cancelled(reasons.to_vec())
+            };
+        }
+        match StoreError::from(error) {
+            refused @ StoreError::Refused(_) => Outcome::Refused(refused),
+            passing => Outcome::Unavailable(passing),
         }
     }
 
@@ -212,29 +220,34 @@ impl<J: Job> Settlement<J> {
     /// nothing was learned.
     fn cancelled(&mut self, plan: &Plan, reasons: &[CancellationReason]) -> bool {
         self.report.conflicts += 1;
-        let codes = || reasons.iter().map(CancellationReason::code);
         let mut learned = false;
 
         for (product, reason) in plan.moves.keys().zip(reasons) {
-            if reason.code() == Some(CONDITION_FAILED) {
-                // No item comes back for a product that has no stock entry: none available.
-                let left = reason.item().and_then(|item| available(item).ok());
-                self.job.stock_is(*product, left.unwrap_or(0));
-                learned = true;
+            if !condition_failed(reason) {
+                continue;
+            }
+            // No item comes back for a product that has no stock entry: none available.
+            match reason.item().map_or(Ok(0), available) {
+                Ok(left) => {
+                    self.job.stock_is(*product, left);
+                    learned = true;
+                }
+                Err(error) => {
+                    tracing::error!(product_id = %product, %error, "an item cannot be read")
+                }
             }
         }
 
         let planned = self.waiting.drain(..plan.orders.len());
         let mut still_waiting = VecDeque::with_capacity(planned.len());
-        for (item, code) in planned.zip(
-            codes()
-                .skip(plan.moves.len())
-                .chain(std::iter::repeat(None)),
-        ) {
-            match code {
-                Some(CONDITION_FAILED) => self.report.already_settled.push(J::key(&item)),
-                Some(code) if REFUSED_ITEM.contains(&code) => {
-                    let key = J::key(&item);
+        let of_orders = reasons.iter().skip(plan.moves.len()).map(Some);
+        for (item, reason) in planned.zip(of_orders.chain(std::iter::repeat(None))) {
+            match reason {
+                Some(reason) if condition_failed(reason) => {
+                    self.report.already_settled.push(J::key(&item));
+                }
+                Some(reason) if is_refused(reason) => {
+                    let (key, code) = (J::key(&item), reason.code());
                     tracing::error!(order_id = %key.order_id, code, "the books refuse an order");
                     self.report.refused.push(key);
                 }
@@ -248,7 +261,7 @@ impl<J: Job> Settlement<J> {
         still_waiting.append(&mut self.waiting);
         self.waiting = still_waiting;
 
-        !learned || codes().flatten().any(|code| !UNDERSTOOD.contains(&code))
+        !learned || !reasons.iter().all(is_understood)
     }
 
     /// A transaction was refused whole. Alone, its order is the one to blame; otherwise the next
@@ -264,5 +277,8 @@ impl<J: Job> Settlement<J> {
     }
 }
 
-/// Reasons after which trying again at once makes sense.
-const UNDERSTOOD: [&str; 4] = ["None", CONDITION_FAILED, REFUSED_ITEM[0], REFUSED_ITEM[1]];
+/// Whether trying again at once makes sense after this.
+fn is_understood(reason: &CancellationReason) -> bool {
+    let is_fine = reason.code().is_none_or(|code| code == "None");
+    is_fine || condition_failed(reason) || is_refused(reason)
+}

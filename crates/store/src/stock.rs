@@ -1,6 +1,6 @@
 //! The Stock table: how many units there are. The only items that many buyers write at once.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::{ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update};
@@ -10,7 +10,7 @@ use crate::aws::{MissingVariable, from_env};
 use crate::batch_get::{Freshness, batch_get};
 use crate::error::StoreError;
 use crate::idempotency_keys::Once;
-use crate::item::{Item, item, number, read_number, read_text, text};
+use crate::item::{Item, item, number, read_number, read_text, readable, tell_unreadable, text};
 use crate::transaction::{NotWritten, write_together};
 
 /// The Stock table.
@@ -58,7 +58,7 @@ impl Stock {
     }
 
     /// The stock of these products, perhaps a moment old: to show, not to decide by. Products
-    /// that were never stocked are left out.
+    /// that were never stocked are left out, and those whose stock cannot be read.
     ///
     /// # Errors
     /// When the table cannot be read.
@@ -68,20 +68,32 @@ impl Stock {
     ) -> Result<HashMap<ProductId, StockLevel>, StoreError> {
         let items = self.read(products, Freshness::Eventual).await?;
         let level = |item| Ok((read_text(item, "product_id")?, stock_level(item)?));
-        items.iter().map(level).collect()
+        Ok(readable(&items, level).into_iter().collect())
     }
 
-    /// What is available of these products right now: to decide by.
+    /// What is available of these products right now, to decide by; and the products of which nobody
+    /// can tell, because their stock cannot be read.
     ///
     /// # Errors
     /// When the table cannot be read.
-    pub async fn shelf(
+    pub(crate) async fn shelf(
         &self,
         products: impl IntoIterator<Item = ProductId>,
-    ) -> Result<Shelf, StoreError> {
+    ) -> Result<(Shelf, HashSet<ProductId>), StoreError> {
         let items = self.read(products, Freshness::Consistent).await?;
-        let level = |item| Ok((read_text(item, "product_id")?, available(item)?));
-        items.iter().map(level).collect()
+        let mut shelf = Shelf::default();
+        let mut unreadable = HashSet::new();
+        for item in &items {
+            let product = read_text(item, "product_id")?;
+            match available(item) {
+                Ok(available) => shelf.set(product, available),
+                Err(error) => {
+                    tell_unreadable(item, &error);
+                    unreadable.insert(product);
+                }
+            }
+        }
+        Ok((shelf, unreadable))
     }
 
     async fn read(

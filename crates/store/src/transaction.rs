@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::{CancellationReason, TransactWriteItem};
 
@@ -11,11 +12,11 @@ use crate::error::StoreError;
 
 /// Reasons for a cancellation.
 /// Source: Amazon DynamoDB API Reference, `TransactWriteItems`, `TransactionCanceledException`.
-pub(crate) const CONDITION_FAILED: &str = "ConditionalCheckFailed";
-pub(crate) const REFUSED_ITEM: [&str; 2] = ["ValidationError", "ItemCollectionSizeLimitExceeded"];
+const CONDITION_FAILED: &str = "ConditionalCheckFailed";
+const REFUSED_ITEM: [&str; 2] = ["ValidationError", "ItemCollectionSizeLimitExceeded"];
 
 /// How long to wait for others who are writing the same items.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(3);
+pub(crate) const CONFLICT_PATIENCE: Duration = Duration::from_secs(3);
 
 /// Why nothing was written.
 #[derive(Debug)]
@@ -32,7 +33,7 @@ pub(crate) async fn write_together(
     client: &Client,
     writes: Vec<TransactWriteItem>,
 ) -> Result<(), NotWritten> {
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + CONFLICT_PATIENCE;
     let mut backoff = Backoff::default();
     loop {
         let answer = client
@@ -44,24 +45,48 @@ pub(crate) async fn write_together(
             Ok(_) => return Ok(()),
             Err(error) => error,
         };
-        let reasons = match error.as_service_error() {
-            Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) => {
-                cancelled.cancellation_reasons().to_vec()
-            }
-            _ => return Err(NotWritten::Store(error.into())),
-        };
-        let codes = || reasons.iter().filter_map(CancellationReason::code);
-        if codes().any(|code| code == CONDITION_FAILED) {
-            return Err(NotWritten::Condition(reasons));
-        }
-        if codes().any(|code| REFUSED_ITEM.contains(&code)) {
+        let Some(reasons) = cancellation_reasons(&error) else {
             return Err(NotWritten::Store(error.into()));
+        };
+        if reasons.iter().any(condition_failed) {
+            return Err(NotWritten::Condition(reasons.to_vec()));
+        }
+        if reasons.iter().any(is_refused) {
+            let said = format!("{:?}", codes(reasons));
+            return Err(NotWritten::Store(StoreError::Refused(said)));
         }
         if backoff.wait(deadline).await.is_err() {
-            let said = format!("others keep writing the same items: {reasons:?}");
+            let said = "others keep writing the same items".to_owned();
             return Err(NotWritten::Store(StoreError::Unavailable(said)));
         }
     }
+}
+
+/// Why a transaction was cancelled, by a reason for each write; if it was.
+pub(crate) fn cancellation_reasons<R>(
+    error: &SdkError<TransactWriteItemsError, R>,
+) -> Option<&[CancellationReason]> {
+    match error.as_service_error()? {
+        TransactWriteItemsError::TransactionCanceledException(cancelled) => {
+            Some(cancelled.cancellation_reasons())
+        }
+        _ => None,
+    }
+}
+
+/// The codes of reasons: all that may be logged of them, since a reason can hold an item.
+fn codes(reasons: &[CancellationReason]) -> Vec<&str> {
+    reasons
+        .iter()
+        .filter_map(CancellationReason::code)
+        .collect()
+}
+
+/// Whether the tables will never take this write.
+pub(crate) fn is_refused(reason: &CancellationReason) -> bool {
+    reason
+        .code()
+        .is_some_and(|code| REFUSED_ITEM.contains(&code))
 }
 
 /// Whether this write's own condition failed.

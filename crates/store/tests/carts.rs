@@ -8,7 +8,7 @@ use domain::{
     Basket, Cart, CartId, CartState, Money, OrderLine, OrderLines, ProductId, Quantity, UserId,
 };
 use jiff::{SignedDuration, Timestamp};
-use store::{CartError, Claim};
+use store::{CartError, Claim, StoreError};
 use uuid::Uuid;
 
 fn user(name: &str) -> UserId {
@@ -111,6 +111,20 @@ async fn goods_are_added_set_and_removed() {
         .remove(&ada, id, product(1), now)
         .await
         .expect("what is out is out");
+}
+
+#[tokio::test]
+async fn an_addition_whose_answer_is_lost_is_not_made_again() {
+    let books = Books::open().await;
+    let (carts, ada) = (books.carts(), user("ada"));
+    let id = open_cart(&books, &[]).await.cart_id;
+    books.lose_answer_to("UpdateItem");
+    let now = Timestamp::now();
+    let added = carts.add(&ada, id, product(1), quantity(2), now).await;
+    let lost = matches!(added, Err(CartError::Store(StoreError::Unavailable(_))));
+    assert!(lost, "{added:?}");
+    let cart = carts.get(&ada, id).await.unwrap().unwrap();
+    assert_eq!(goods(&cart), [(product(1), 2)]);
 }
 
 #[tokio::test]

@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use books::{Books, Fault, again, checkout, first_time, named_checkout};
 use domain::{Checkout, Order, OrderState, OrderStatus, ProductId};
-use store::Report;
 use store::checkout_desk::Submission;
+use store::{Report, StoreError};
 
 fn soon() -> Instant {
     Instant::now() + Duration::from_secs(20)
@@ -108,6 +108,23 @@ async fn a_redelivered_checkout_is_looked_up_and_left_alone() {
     assert_eq!(books.available(product).await, 7);
 }
 
+#[tokio::test]
+async fn of_a_checkout_given_twice_one_delivery_before_is_enough_to_look_it_up() {
+    let books = Books::open().await;
+    let product = books.stocked(10).await;
+    let batch = buyers(1, product);
+    decide(&books, first_time(&batch)).await;
+    let mut twice = first_time(&batch);
+    twice.extend(again(&batch));
+    let report = decide(&books, twice).await;
+    assert_eq!(report.already_settled, [batch[0].key()]);
+    assert_eq!(
+        books.calls("TransactWriteItems"),
+        1,
+        "the second time nothing is written"
+    );
+}
+
 /// A client that submits again makes a new message, which nobody has seen before.
 #[tokio::test]
 async fn a_checkout_submitted_again_is_dropped_and_the_rest_goes_on() {
@@ -189,6 +206,66 @@ async fn out_of_time_reports_exactly_what_is_undecided() {
     assert_eq!(report.unsettled, undecided);
     assert_eq!(accepted(&report), 99);
     books.assert_balanced(product, 0).await;
+}
+
+#[tokio::test]
+async fn books_that_do_not_answer_leave_time_to_say_what_is_undecided() {
+    let books = Books::open().await;
+    let product = books.stocked(10).await;
+    let known = buyers(2, product);
+    decide(&books, first_time(&known)).await;
+    for reads_answered in [0, 1] {
+        let new = buyers(1, product);
+        let batch = [again(&known), first_time(&new)].concat();
+        books.silence_reads_after(reads_answered);
+        let deadline = Instant::now() + Duration::from_millis(500);
+        let report = books.desk().decide(batch, deadline).await;
+        let late = Instant::now().saturating_duration_since(deadline);
+        assert!(late < Duration::from_millis(400), "{late:?} late");
+        let mut all: Vec<_> = known.iter().chain(&new).map(Checkout::key).collect();
+        let undecided = match reads_answered {
+            0 => all,
+            _ => all.split_off(2),
+        };
+        assert_eq!(report.unsettled, undecided);
+        assert_eq!(report.already_settled.len(), 3 - undecided.len());
+        assert!(
+            matches!(report.why_not(), StoreError::Unavailable(why) if why == "no answer in time")
+        );
+        books.answer_reads();
+    }
+}
+
+/// A role without the permission, or with an expired token, says nothing about any order.
+#[tokio::test]
+async fn what_is_wrong_with_the_shop_is_not_blamed_on_its_orders() {
+    let books = Books::open().await;
+    let product = books.stocked(10).await;
+    books.next_transactions((0..1_000).map(|_| Fault::Deny));
+    let deadline = Instant::now() + Duration::from_millis(500);
+    let report = books
+        .desk()
+        .decide(first_time(&buyers(3, product)), deadline)
+        .await;
+    assert_eq!((report.refused.len(), report.unsettled.len()), (0, 3));
+}
+
+#[tokio::test]
+async fn an_entry_of_stock_that_cannot_be_read_holds_up_nobody_but_its_own_buyers() {
+    let books = Books::open().await;
+    let (good, damaged) = (books.stocked(10).await, books.stocked(10).await);
+    books.damage_stock(damaged).await;
+    let batch = [
+        checkout(&[(good, 1)]),
+        checkout(&[(good, 1), (damaged, 1)]),
+        checkout(&[(good, 2)]),
+    ];
+    let report = decide(&books, first_time(&batch)).await;
+    assert_eq!(accepted(&report), 2);
+    assert_eq!(report.refused, [batch[1].key()]);
+    assert_eq!(books.available(good).await, 7);
+    let levels = books.stock().levels([good, damaged]).await.unwrap();
+    assert_eq!(levels.into_keys().collect::<Vec<_>>(), [good]);
 }
 
 #[tokio::test]

@@ -55,6 +55,30 @@ async fn a_merchant_has_one_product_of_a_name() {
 }
 
 #[tokio::test]
+async fn a_product_that_cannot_be_read_is_missing_from_the_list_and_nothing_else_is() {
+    let books = Books::open().await;
+    let offers = ["Cocoa", "Coffee", "Tea"].map(|name| offer("ada", name));
+    for product in &offers {
+        create(&books, product).await.unwrap();
+    }
+    let key = [("product_id", offers[1].product_id.to_string())];
+    books.damage("Products", &key, "price").await;
+    let mut listed = Vec::new();
+    let mut after = None;
+    loop {
+        let page = books.products().page(1, after.as_ref()).await.unwrap();
+        listed.extend(page.items);
+        after = page.next;
+        if after.is_none() {
+            break;
+        }
+    }
+    assert_eq!(listed, [offers[0].clone(), offers[2].clone()]);
+    let ids = offers.iter().map(|product| product.product_id);
+    assert_eq!(books.products().get_many(ids).await.unwrap().len(), 2);
+}
+
+#[tokio::test]
 async fn a_renamed_product_frees_its_old_name() {
     let books = Books::open().await;
     let tea = offer("ada", "Tea");

@@ -161,6 +161,45 @@ async fn an_order_the_books_refuse_is_cornered_and_the_rest_comes_back() {
 }
 
 #[tokio::test]
+async fn stock_that_cannot_move_is_cornered_and_the_rest_comes_back() {
+    let books = Books::open().await;
+    let (good, stuck) = (books.stocked(60).await, books.stocked(60).await);
+    let mut batch: Vec<_> = (0..40).map(|_| checkout(&[(good, 1)])).collect();
+    batch.insert(17, checkout(&[(good, 1), (stuck, 1)]));
+    let orders = accepted(&books, &batch).await;
+    books.refuse_moves_of(stuck);
+    let report = expire(&books, &orders).await;
+    assert_eq!(report.refused, [orders[17].key()]);
+    assert_eq!(report.settled.len(), 40);
+    assert_eq!(books.available(good).await, 59);
+}
+
+#[tokio::test]
+async fn an_order_that_cannot_be_read_is_missing_from_lists_and_nothing_else_is() {
+    let books = Books::open().await;
+    let product = books.stocked(3).await;
+    let orders = sold(&books, 3, product).await;
+    books.damage_order(&orders[1]).await;
+    let good = [orders[0].key(), orders[2].key()];
+    let keys = orders.iter().map(Order::key);
+    let found = books.orders().get_many(keys).await.unwrap();
+    assert!(found.len() == 2 && good.iter().all(|key| found.contains_key(key)));
+    let mut listed = Vec::new();
+    let mut after = None;
+    loop {
+        let page = books.orders().page(orders[0].user_id(), 1, after).await;
+        let page = page.unwrap();
+        listed.extend(page.items.iter().map(Order::key));
+        after = page.next;
+        if after.is_none() {
+            break;
+        }
+    }
+    listed.reverse();
+    assert_eq!(listed, good, "a page without it leads on to the next");
+}
+
+#[tokio::test]
 async fn out_of_time_reports_exactly_what_did_not_come_back() {
     let books = Books::open().await;
     let product = books.stocked(10).await;

@@ -9,8 +9,8 @@ use std::sync::{Arc, Mutex};
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
 use aws_sdk_dynamodb::types::{
-    AttributeDefinition, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType, Projection,
-    ProjectionType, ScalarAttributeType,
+    AttributeDefinition, AttributeValue, BillingMode, GlobalSecondaryIndex, KeySchemaElement,
+    KeyType, Projection, ProjectionType, ScalarAttributeType,
 };
 use axum::Router;
 use axum::body::Bytes;
@@ -36,6 +36,8 @@ pub(crate) enum Fault {
     Conflict,
     /// The partition is asked too much.
     Throttle,
+    /// The role lacks the permission.
+    Deny,
     /// It is committed, but the answer never arrives.
     LoseAnswer,
     /// Others buy units of a product just before.
@@ -66,7 +68,11 @@ const TABLES: [(&str, Key, &[Keyed]); 6] = [
     ),
     ("Carts", ("cart_id", None), &[]),
     ("IdempotencyKeys", ("user_id", Some("idempotency_key")), &[]),
-    ("Products", ("product_id", None), &[]),
+    (
+        "Products",
+        ("product_id", None),
+        &[("by-name", ("catalogue", Some("name")))],
+    ),
     ("ProductNames", ("merchant_id", Some("name")), &[]),
 ];
 
@@ -82,6 +88,11 @@ struct Door {
     forward: reqwest::Client,
     faults: Mutex<VecDeque<Fault>>,
     refused: Mutex<Vec<OrderId>>,
+    unmovable: Mutex<Vec<ProductId>>,
+    /// Reads that are still answered, or all.
+    reads_left: Mutex<Option<u32>>,
+    /// The operation whose next answer is lost.
+    lost: Mutex<Option<&'static str>>,
     calls: Mutex<HashMap<String, u32>>,
     direct: Client,
 }
@@ -101,6 +112,9 @@ impl Books {
             forward: reqwest::Client::new(),
             faults: Mutex::default(),
             refused: Mutex::default(),
+            unmovable: Mutex::default(),
+            reads_left: Mutex::default(),
+            lost: Mutex::default(),
             calls: Mutex::default(),
             direct,
         });
@@ -165,6 +179,54 @@ impl Books {
     /// Refuses every transaction with this order, without a word on which item is to blame.
     pub(crate) fn refuse(&self, order_id: OrderId) {
         self.door.refused.lock().unwrap().push(order_id);
+    }
+
+    /// Refuses every move of this product's stock, and names it.
+    pub(crate) fn refuse_moves_of(&self, product: ProductId) {
+        self.door.unmovable.lock().unwrap().push(product);
+    }
+
+    /// Answers so many more reads, and then none.
+    pub(crate) fn silence_reads_after(&self, answered: u32) {
+        *self.door.reads_left.lock().unwrap() = Some(answered);
+    }
+
+    /// Answers all reads again.
+    pub(crate) fn answer_reads(&self) {
+        *self.door.reads_left.lock().unwrap() = None;
+    }
+
+    /// Does what the next call of this operation asks for, and loses the answer.
+    pub(crate) fn lose_answer_to(&self, operation: &'static str) {
+        *self.door.lost.lock().unwrap() = Some(operation);
+    }
+
+    /// Makes a product's stock something that is no number.
+    pub(crate) async fn damage_stock(&self, product: ProductId) {
+        let key = [("product_id", product.to_string())];
+        self.damage("Stock", &key, "available").await;
+    }
+
+    /// Makes an order's lines something that is no list.
+    pub(crate) async fn damage_order(&self, order: &Order) {
+        let key = [
+            ("user_id", order.user_id().to_string()),
+            ("order_id", order.order_id().to_string()),
+        ];
+        self.damage("Orders", &key, "lines").await;
+    }
+
+    /// Makes an attribute of an item a text that makes no sense.
+    pub(crate) async fn damage(&self, table: &str, key: &[(&str, String)], attribute: &str) {
+        let text = |text: &str| AttributeValue::S(text.to_owned());
+        let key = key.iter().map(|(name, id)| ((*name).to_owned(), text(id)));
+        let update = self.door.direct.update_item().table_name(table);
+        let update = update
+            .set_key(Some(key.collect()))
+            .update_expression("SET #attribute = :nonsense")
+            .expression_attribute_names("#attribute", attribute)
+            .expression_attribute_values(":nonsense", text("nonsense"));
+        update.send().await.expect("the item is damaged");
     }
 
     /// How often an operation was called.
@@ -280,11 +342,15 @@ async fn create_table(client: &Client, table: &str, key: Key, indexes: &[Keyed])
         request = request.attribute_definitions(definition.build().expect("a definition"));
     }
     for (name, key) in indexes {
-        let keys_only = Projection::builder().projection_type(ProjectionType::KeysOnly);
+        let projected = match *name {
+            "by-name" => ProjectionType::All,
+            _ => ProjectionType::KeysOnly,
+        };
+        let projection = Projection::builder().projection_type(projected);
         let index = GlobalSecondaryIndex::builder()
             .index_name(*name)
             .set_key_schema(Some(key_schema(*key)))
-            .projection(keys_only.build());
+            .projection(projection.build());
         request = request.global_secondary_indexes(index.build().expect("an index"));
     }
     request.send().await.expect("the table is created");
@@ -311,6 +377,14 @@ async fn pass(State(door): State<Arc<Door>>, headers: HeaderMap, body: Bytes) ->
         .unwrap()
         .entry(operation.clone())
         .or_default() += 1;
+    if operation == "BatchGetItem" && !door.answers_read() {
+        return std::future::pending().await;
+    }
+    let is_lost = door.lost.lock().unwrap().take_if(|lost| operation == *lost);
+    if is_lost.is_some() {
+        door.forward(&headers, body).await;
+        return StatusCode::BAD_GATEWAY.into_response();
+    }
     if operation != "TransactWriteItems" {
         return door.forward(&headers, body).await;
     }
@@ -327,6 +401,9 @@ async fn pass(State(door): State<Arc<Door>>, headers: HeaderMap, body: Bytes) ->
             json!({"message": "one item is not valid"}),
         );
     }
+    if let Some(refusal) = door.refuse_move(&request) {
+        return refusal;
+    }
     let next = door.faults.lock().unwrap().pop_front();
     match next {
         None => door.forward(&headers, body).await,
@@ -340,6 +417,7 @@ async fn pass(State(door): State<Arc<Door>>, headers: HeaderMap, body: Bytes) ->
             )
         }
         Some(Fault::Throttle) => fault("ThrottlingException", json!({"message": "slow down"})),
+        Some(Fault::Deny) => fault("AccessDeniedException", json!({"message": "not allowed"})),
         Some(Fault::LoseAnswer) => {
             door.forward(&headers, body).await;
             StatusCode::BAD_GATEWAY.into_response()
@@ -359,6 +437,39 @@ async fn pass(State(door): State<Arc<Door>>, headers: HeaderMap, body: Bytes) ->
 }
 
 impl Door {
+    fn answers_read(&self) -> bool {
+        match &mut *self.reads_left.lock().unwrap() {
+            None => true,
+            Some(0) => false,
+            Some(left) => {
+                *left -= 1;
+                true
+            }
+        }
+    }
+
+    /// The cancellation of a transaction that moves what cannot be moved.
+    fn refuse_move(&self, request: &Value) -> Option<Response> {
+        let actions = request["TransactItems"].as_array().expect("actions");
+        let unmovable = self.unmovable.lock().unwrap();
+        let refused = |action: &Value| {
+            let product = action["Update"]["Key"]["product_id"]["S"].as_str();
+            product.is_some_and(|id| unmovable.iter().any(|product| product.to_string() == id))
+        };
+        if !actions.iter().any(refused) {
+            return None;
+        }
+        let reason = |action| match refused(action) {
+            true => json!({"Code": "ValidationError", "Message": "not a number"}),
+            false => json!({"Code": "None"}),
+        };
+        let reasons: Vec<Value> = actions.iter().map(reason).collect();
+        Some(fault(
+            "TransactionCanceledException",
+            json!({"CancellationReasons": reasons}),
+        ))
+    }
+
     async fn forward(&self, headers: &HeaderMap, body: Bytes) -> Response {
         let answer = self
             .forward
