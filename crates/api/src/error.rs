@@ -6,7 +6,7 @@ use std::fmt;
 use domain::limits::{MAX_BODY_BYTES, MAX_IDEMPOTENCY_KEY_CHARS, MAX_LINES, MAX_QUANTITY};
 use domain::{Forbidden, OrderId, OrderStatus, Shortage};
 use lambda_http::http::StatusCode;
-use payments::{Decline, PaymentError, ProviderError};
+use payments::{CaptureError, Decline, PaymentError, ProviderError};
 use serde::Serialize;
 use store::{AdvanceError, CartError, ProductError, RestockError, StoreError};
 
@@ -48,6 +48,10 @@ pub enum ApiError {
     PaidTooLate(OrderStatus),
     /// The payment provider gave no answer.
     ProviderSilent,
+    /// The order was cancelled, and the provider did not say whether it gave the payment back.
+    RefundSilent,
+    /// The payment was let go before it was captured.
+    PaymentGone,
     /// The caller is no merchant.
     NotMerchant,
     /// The product is another merchant's.
@@ -125,9 +129,10 @@ impl ApiError {
             | ApiError::OutOfStock { .. }
             | ApiError::OrderCannot(_)
             | ApiError::PaidTooLate(_)
+            | ApiError::PaymentGone
             | ApiError::NameTaken => StatusCode::CONFLICT,
             ApiError::Declined(_) => StatusCode::PAYMENT_REQUIRED,
-            ApiError::ProviderSilent => StatusCode::GATEWAY_TIMEOUT,
+            ApiError::ProviderSilent | ApiError::RefundSilent => StatusCode::GATEWAY_TIMEOUT,
             ApiError::NotMerchant | ApiError::NotYours => StatusCode::FORBIDDEN,
             ApiError::Stale => StatusCode::PRECONDITION_FAILED,
             ApiError::Store(StoreError::Unavailable(_)) => StatusCode::SERVICE_UNAVAILABLE,
@@ -154,6 +159,8 @@ impl ApiError {
             ApiError::Declined(_) => ("payment-declined", "The payment was declined"),
             ApiError::PaidTooLate(_) => ("paid-too-late", "The payment came too late"),
             ApiError::ProviderSilent => ("payment-unanswered", "The payment got no answer"),
+            ApiError::RefundSilent => ("refund-unanswered", "The refund got no answer"),
+            ApiError::PaymentGone => ("payment-gone", "The payment is gone"),
             ApiError::NotMerchant => ("merchants-only", "For merchants only"),
             ApiError::NotYours => ("not-your-product", "Not your product"),
             ApiError::NameTaken => ("name-taken", "The name is taken"),
@@ -216,6 +223,13 @@ impl ApiError {
                 "We can't tell yet whether it went through. Try again: nothing is paid twice."
                     .to_owned()
             }
+            ApiError::RefundSilent => "This order is cancelled, but we can't tell yet whether your \
+                payment was given back. Try again: nothing is given back twice."
+                .to_owned(),
+            ApiError::PaymentGone => {
+                "What was paid for this order is no longer held. Don't ship it: its buyer can cancel it."
+                    .to_owned()
+            }
             ApiError::NotMerchant => "Only the shop's merchants may do this.".to_owned(),
             ApiError::NotYours => "This product is another merchant's.".to_owned(),
             ApiError::NameTaken => "You have another product of this name.".to_owned(),
@@ -245,7 +259,11 @@ impl ApiError {
                 tracing::warn!(%error, "answered 503");
             }
             ApiError::Store(error) => tracing::error!(%error, "answered 500"),
-            other => tracing::debug!(status = other.status().as_u16(), error = ?other, "refused"),
+            // Not the error itself: it may quote what the client sent.
+            other => {
+                let (status, (kind, _)) = (other.status().as_u16(), other.kind());
+                tracing::debug!(status, kind, "refused");
+            }
         }
     }
 }
@@ -288,9 +306,9 @@ impl ApiError {
     /// When it pays to ask again, if time alone may help.
     fn retry_seconds(&self) -> Option<u32> {
         match self {
-            ApiError::Store(StoreError::Unavailable(_)) | ApiError::ProviderSilent => {
-                Some(BUSY_RETRY_SECONDS)
-            }
+            ApiError::Store(StoreError::Unavailable(_))
+            | ApiError::ProviderSilent
+            | ApiError::RefundSilent => Some(BUSY_RETRY_SECONDS),
             ApiError::OrderCannot(forbidden) if forbidden.from == OrderStatus::Pending => {
                 Some(BUSY_RETRY_SECONDS)
             }
@@ -356,6 +374,15 @@ impl From<PaymentError> for ApiError {
                 "must be a test card's, such as 4242 4242 4242 4242: this shop takes no real cards",
             ),
             PaymentError::Provider(error) => error.into(),
+        }
+    }
+}
+
+impl From<CaptureError> for ApiError {
+    fn from(error: CaptureError) -> ApiError {
+        match error {
+            CaptureError::Gone => ApiError::PaymentGone,
+            CaptureError::Provider(error) => error.into(),
         }
     }
 }

@@ -1,13 +1,14 @@
 //! From the Lambda runtime to a handler and back.
 
 use std::future::Future;
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use domain::CartId;
 use domain::limits::MAX_BODY_BYTES;
 use lambda_http::lambda_runtime::Runtime;
 use lambda_http::request::RequestContext;
 use lambda_http::{Adapter, Request, RequestExt, service_fn};
+use store::StoreError;
 use telemetry::FlushLayer;
 use tracing::{Instrument as _, Span};
 use uuid::Uuid;
@@ -27,20 +28,32 @@ where
 {
     let answer = |request: Request| {
         let span = invocation::span(&request);
+        let last_moment = last_moment(&request);
         let handled = fits(&request).map(|()| handle(request));
-        async {
-            let reply = match handled {
-                Ok(reply) => reply.await,
-                Err(too_large) => Err(too_large),
-            };
-            let reply = reply.unwrap_or_else(Reply::from);
-            Span::current().record("http.response.status_code", reply.status().as_u16());
-            Ok::<Reply, lambda_http::Error>(reply)
-        }
-        .instrument(span)
+        answer(handled, last_moment).instrument(span)
     };
     let runtime = Runtime::new(Adapter::from(service_fn(answer)));
     runtime.layer(FlushLayer).run().await
+}
+
+/// What the handler says, or that it has not said anything by the last moment: whoever is cut off by
+/// Lambda itself would leave the client with the gateway's bare words.
+async fn answer<F>(
+    handled: Result<F, ApiError>,
+    last_moment: Instant,
+) -> Result<Reply, lambda_http::Error>
+where
+    F: Future<Output = Result<Reply, ApiError>>,
+{
+    let reply = match handled {
+        Ok(reply) => tokio::time::timeout_at(last_moment.into(), reply)
+            .await
+            .unwrap_or_else(|_| Err(StoreError::Unavailable("nothing in time".into()).into())),
+        Err(too_large) => Err(too_large),
+    };
+    let reply = reply.unwrap_or_else(Reply::from);
+    Span::current().record("http.response.status_code", reply.status().as_u16());
+    Ok(reply)
 }
 
 fn fits(request: &Request) -> Result<(), ApiError> {
@@ -62,10 +75,23 @@ pub fn route(request: &Request) -> &str {
 
 /// When work for this request must be done, so that there is time left to answer it.
 pub fn deadline(request: &Request) -> Instant {
-    let end = request
-        .lambda_context_ref()
-        .map_or_else(SystemTime::now, |context| context.deadline());
-    store::deadline(end)
+    store::deadline(end(request))
+}
+
+/// Time kept free to say that there is no answer: less than [`deadline`] does, so that handlers that
+/// keep to it answer themselves.
+const TIME_TO_APOLOGISE: Duration = Duration::from_millis(100);
+
+/// When a request must be answered, with whatever there is.
+fn last_moment(request: &Request) -> Instant {
+    let left = end(request).duration_since(SystemTime::now());
+    Instant::now() + left.unwrap_or_default().saturating_sub(TIME_TO_APOLOGISE)
+}
+
+/// When Lambda ends the invocation.
+fn end(request: &Request) -> SystemTime {
+    let context = request.lambda_context_ref();
+    context.map_or_else(SystemTime::now, |context| context.deadline())
 }
 
 /// A new cart's id, which sorts by the time it was made.
@@ -73,4 +99,28 @@ pub fn new_cart_id() -> CartId {
     Uuid::now_v7()
         .try_into()
         .expect("a UUID of version 7 is what a cart's id is")
+}
+
+#[cfg(test)]
+mod tests {
+    use lambda_http::{Body, Context};
+
+    use super::*;
+
+    #[tokio::test(flavor = "current_thread")]
+    async fn a_handler_that_hangs_is_answered_for_before_lambda_ends_it() {
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+        let end = now.unwrap() + Duration::from_millis(400);
+        let mut context = Context::default();
+        context.deadline = end.as_millis().try_into().unwrap();
+        let request = Request::new(Body::Empty).with_lambda_context(context);
+        let end = Instant::now() + Duration::from_millis(400);
+
+        let hangs = Ok(std::future::pending());
+        let reply = answer(hangs, last_moment(&request)).await.unwrap();
+        assert!(Instant::now() < end, "there is time left to send it");
+        assert_eq!(reply.status(), 503);
+        assert_eq!(reply.headers()["retry-after"], "1");
+        assert_eq!(reply.headers()["content-type"], "application/problem+json");
+    }
 }

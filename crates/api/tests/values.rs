@@ -6,6 +6,7 @@ use api::{ApiError, Caller, Reply, check_version, if_given, json, price_if_given
 use domain::{Forbidden, Money, OrderStatus, ProductName, Shortage};
 use event::request;
 use lambda_http::http::StatusCode;
+use payments::{CaptureError, ProviderError};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -171,6 +172,12 @@ fn problems_say_in_a_shopper_s_words_what_stands_in_the_way() {
     assert!(late.headers().get("retry-after").is_none());
     let pending = cannot(OrderStatus::Pending, OrderStatus::Cancelled);
     assert_eq!(pending.headers()["retry-after"], "1");
+
+    let gone = Reply::from(ApiError::from(CaptureError::Gone));
+    assert_eq!(gone.status(), StatusCode::CONFLICT);
+    assert!(gone.headers().get("retry-after").is_none(), "it stays gone");
+    let silent = Reply::from(ApiError::from(CaptureError::Provider(ProviderError)));
+    assert_eq!(silent.status(), StatusCode::GATEWAY_TIMEOUT);
 
     let order_id = "01934f2b-1d5e-7c40-8a4e-3f2b9d6c7e10".parse().unwrap();
     let short = Shortage {

@@ -5,5 +5,5 @@ mod provider;
 mod simulator;
 
 pub use card::{CardNumber, CardNumberError};
-pub use provider::{Decline, PaymentError, PaymentProvider, ProviderError};
+pub use provider::{CaptureError, Decline, PaymentError, PaymentProvider, ProviderError};
 pub use simulator::Simulator;

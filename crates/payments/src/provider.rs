@@ -28,11 +28,9 @@ pub trait PaymentProvider {
     /// Takes what is held, whole. Of a payment that was captured before, nothing more is taken.
     ///
     /// # Errors
-    /// When the provider gives no answer, or has no such payment to capture any more.
-    fn capture(
-        &self,
-        payment: &PaymentId,
-    ) -> impl Future<Output = Result<(), ProviderError>> + Send;
+    /// As [`CaptureError`] says.
+    fn capture(&self, payment: &PaymentId)
+    -> impl Future<Output = Result<(), CaptureError>> + Send;
 
     /// Gives a payment back, whole: lets go of what is held, refunds what was taken. Of a payment
     /// that was given back before, nothing more is given.
@@ -54,6 +52,17 @@ pub enum PaymentError {
     /// The provider takes no such card.
     #[error("the provider takes no such card")]
     UnknownCard,
+    /// See [`ProviderError`].
+    #[error(transparent)]
+    Provider(#[from] ProviderError),
+}
+
+/// Why a payment was not captured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum CaptureError {
+    /// It lapsed or was given back: it can never be captured.
+    #[error("the provider has no such payment to capture any more")]
+    Gone,
     /// See [`ProviderError`].
     #[error(transparent)]
     Provider(#[from] ProviderError),

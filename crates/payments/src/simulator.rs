@@ -4,7 +4,7 @@
 use domain::{Order, PaymentId};
 
 use crate::card::CardNumber;
-use crate::provider::{Decline, PaymentError, PaymentProvider, ProviderError};
+use crate::provider::{CaptureError, Decline, PaymentError, PaymentProvider, ProviderError};
 
 /// The simulator. It remembers nothing: a payment's id is made from its order's, so one order gets
 /// one payment however often, and from however many processes, it is asked for.
@@ -41,7 +41,7 @@ impl PaymentProvider for Simulator {
         Ok(payment_id)
     }
 
-    async fn capture(&self, payment: &PaymentId) -> Result<(), ProviderError> {
+    async fn capture(&self, payment: &PaymentId) -> Result<(), CaptureError> {
         tracing::info!(payment_id = %payment, "payment captured");
         Ok(())
     }

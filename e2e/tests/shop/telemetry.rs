@@ -172,6 +172,9 @@ async fn every_log_line_is_an_object_with_the_fixed_names_and_without_secrets() 
     let mut with_card = lines(&[(lamp, 1)]);
     with_card["card_number"] = CARD.into();
     ada.post("/checkouts", &with_card).await.expect(422);
+    let mut named_by_card = lines(&[(lamp, 1)]);
+    named_by_card[CARD] = true.into();
+    ada.post("/checkouts", &named_by_card).await.expect(422);
     ada.post("/carts", &json!({ "lines": [line(lamp, 1), CARD] }))
         .await
         .expect(422);

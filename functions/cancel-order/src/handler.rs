@@ -1,5 +1,5 @@
-//! Calling an order off: the books first, then the provider. A payment that the provider never
-//! hears was given back is not captured either, since the order can't be shipped any more.
+//! Calling an order off: the books first, then the provider. Nobody is told that it is done before the
+//! provider has said so: the payment may have been captured, by a merchant who began to ship.
 
 use api::view::OrderView;
 use api::{ApiError, Caller, Reply};
@@ -35,7 +35,7 @@ pub(crate) async fn handle<P: PaymentProvider + Sync>(
 impl<P: PaymentProvider + Sync> ServiceDesk<P> {
     async fn cancel(&self, request: &Request) -> Result<Reply, ApiError> {
         let order = self.cancelled(request).await?;
-        self.give_back(&order).await;
+        give_back(&self.provider, &order).await?;
         Ok(api::personal(&OrderView::decided(&order)))
     }
 
@@ -66,21 +66,92 @@ impl<P: PaymentProvider + Sync> ServiceDesk<P> {
         }
         Err(StoreError::Unavailable("the order keeps changing".into()).into())
     }
+}
 
-    /// Gives back what was paid. Also of an order that was cancelled before: should the provider not
-    /// have been heard then, asking again heals it.
-    async fn give_back(&self, order: &Order) {
-        let OrderState::Cancelled {
-            refund: Some(refund),
-            ..
-        } = &order.state
-        else {
-            return;
-        };
-        let payment_id = &refund.payment.payment_id;
-        if let Err(error) = self.provider.give_back(payment_id).await {
-            let order_id = order.order_id();
-            tracing::error!(%order_id, %payment_id, %error, "cancelled, the hold must lapse");
+/// Gives back what was paid. Also of an order that was cancelled before: should the provider not have
+/// been heard then, asking again heals it.
+///
+/// # Errors
+/// 504 when the provider gives no answer.
+async fn give_back(provider: &impl PaymentProvider, order: &Order) -> Result<(), ApiError> {
+    let OrderState::Cancelled {
+        refund: Some(refund),
+        ..
+    } = &order.state
+    else {
+        return Ok(());
+    };
+    let payment_id = &refund.payment.payment_id;
+    let given_back = provider.give_back(payment_id).await;
+    given_back.map_err(|error| {
+        let order_id = order.order_id();
+        tracing::error!(%order_id, %payment_id, %error, "cancelled, and perhaps not given back");
+        ApiError::RefundSilent
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::{Checkout, Money, OrderLine, Payment, PaymentId, Refund};
+    use payments::{CaptureError, CardNumber, PaymentError, ProviderError};
+    use uuid::Uuid;
+
+    use super::*;
+
+    /// A provider that never answers.
+    struct Silent;
+
+    impl PaymentProvider for Silent {
+        async fn authorise(&self, _: &Order, _: &CardNumber) -> Result<PaymentId, PaymentError> {
+            Err(ProviderError.into())
         }
+
+        async fn capture(&self, _: &PaymentId) -> Result<(), CaptureError> {
+            Err(ProviderError.into())
+        }
+
+        async fn give_back(&self, _: &PaymentId) -> Result<(), ProviderError> {
+            Err(ProviderError)
+        }
+    }
+
+    fn cancelled(refund: Option<Refund>) -> Order {
+        let now = Timestamp::UNIX_EPOCH;
+        let line = OrderLine {
+            product_id: Uuid::from_u128(1).try_into().unwrap(),
+            name: "Tea".parse().unwrap(),
+            quantity: 1.try_into().unwrap(),
+            unit_price: Money::ZERO,
+        };
+        Order {
+            checkout: Checkout {
+                order_id: Uuid::now_v7().try_into().unwrap(),
+                user_id: "ada".parse().unwrap(),
+                lines: vec![line].try_into().unwrap(),
+                submitted_at: now,
+            },
+            decided_at: now,
+            state: OrderState::Cancelled {
+                cancelled_at: now,
+                refund,
+            },
+        }
+    }
+
+    #[tokio::test(flavor = "current_thread")]
+    async fn nobody_is_told_of_a_refund_that_the_provider_has_not_confirmed() {
+        let refund = Refund {
+            payment: Payment {
+                payment_id: "payment-1".parse().unwrap(),
+                paid_at: Timestamp::UNIX_EPOCH,
+            },
+            refunded_at: Timestamp::UNIX_EPOCH,
+        };
+        let refused = give_back(&Silent, &cancelled(Some(refund))).await;
+        let reply = Reply::from(refused.unwrap_err());
+        assert_eq!(reply.status(), 504);
+        assert_eq!(reply.headers()["retry-after"], "1");
+        let unpaid = give_back(&Silent, &cancelled(None)).await;
+        assert!(unpaid.is_ok(), "there is nothing to give back");
     }
 }
