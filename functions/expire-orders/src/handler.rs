@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use domain::{Change, Order, OrderKey, OrderStatus, Transition};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use lambda_runtime::{Error, LambdaEvent};
 use serde_json::Value;
 use store::{Orders, Report, ReturnsDesk, StoreError, TimeToPayIsOver};
@@ -16,6 +16,10 @@ pub(crate) struct Steward {
     pub(crate) orders: Orders,
     pub(crate) returns: ReturnsDesk,
 }
+
+/// How long a sweep leaves an order that is due to its message, which may be on its way: it sleeps for
+/// whole seconds, waits for others to share a batch, and may have to wait for that batch's turn.
+const GRACE: SignedDuration = SignedDuration::from_secs(10);
 
 /// Overdue orders that a sweep asks each part of the index for at a time.
 const SWEEP_SIZE: usize = 100;
@@ -46,7 +50,8 @@ impl Steward {
     async fn sweep(&self, deadline: Instant) -> Result<(), StoreError> {
         let mut tried: BTreeSet<OrderKey> = BTreeSet::new();
         while Instant::now() < deadline {
-            let overdue = self.orders.overdue(Timestamp::now(), SWEEP_SIZE).await?;
+            let due_by = Timestamp::now() - GRACE;
+            let overdue = self.orders.overdue(due_by, SWEEP_SIZE).await?;
             // The index may be behind, and what could not be expired just now is still in it.
             let new: BTreeSet<OrderKey> = overdue
                 .into_iter()
@@ -162,7 +167,6 @@ fn log(report: &Report, named: usize, early: usize) {
 #[cfg(test)]
 mod tests {
     use domain::{Checkout, Money, OrderLine, OrderState, Payment};
-    use jiff::SignedDuration;
     use serde_json::json;
     use uuid::Uuid;
 
