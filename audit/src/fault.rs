@@ -37,7 +37,7 @@ impl Fault {
             Fault::Oversold => "I2 oversold: orders hold more than was ever stocked",
             Fault::LostUnits => "I2 lost: units neither on the shelf nor in an order",
             Fault::DamagedStock => "I2 stock entries that cannot be read",
-            Fault::Undecided => "I3 accepted checkouts that were never decided",
+            Fault::Undecided => "I3 carts that were submitted and never decided",
             Fault::DamagedCart => "I3 carts that cannot be read",
             Fault::Overdue => "orders that should have expired unpaid and still hold their units",
             Fault::DamagedOrder => "I4 orders that are not whole",

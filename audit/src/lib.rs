@@ -4,7 +4,7 @@
 //!
 //! - I1: no stock is negative.
 //! - I2: every unit ever stocked is on the shelf or held by an order.
-//! - I3: every accepted checkout has its decision.
+//! - I3: every submitted cart has its decision.
 //! - I4: an order holds all its lines, and its total is theirs.
 //!
 //! I2 and I3 are only true of books at rest, and DynamoDB has no snapshot of whole tables. So the
