@@ -149,7 +149,7 @@ def seen():
     """What the end-to-end tests saw each function do: function → resource → actions."""
     folder = os.environ.get("HEDONIFY_PERMISSIONS_DIR")
     if not folder:
-        pytest.skip("HEDONIFY_PERMISSIONS_DIR isn't set: .ci/extended has the end-to-end tests write to it")
+        pytest.skip("HEDONIFY_PERMISSIONS_DIR isn't set: .ci/run has the end-to-end tests write to it")
     needed = {}
     for file in Path(folder).glob("*.json"):
         for function in json.loads(file.read_text()):
