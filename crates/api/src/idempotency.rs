@@ -2,12 +2,15 @@
 
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
-use domain::Basket;
 use domain::limits::MAX_IDEMPOTENCY_KEY_CHARS;
+use domain::{Basket, CartId, UserId};
+use jiff::Timestamp;
 use lambda_http::Request;
 use sha2::{Digest, Sha256};
+use store::{Claim, IdempotencyKeys};
 
 use crate::error::ApiError;
+use crate::serve::new_cart_id;
 
 /// The key that the client gave this request, if any.
 ///
@@ -23,6 +26,55 @@ pub fn idempotency_key(request: &Request) -> Result<Option<&str>, ApiError> {
         Ok(Some(key))
     } else {
         Err(ApiError::BadIdempotencyKey)
+    }
+}
+
+/// The id of what a request makes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Identity {
+    /// It is made now.
+    New(CartId),
+    /// The client's key stands for it already: it may be made, or have been cut off before that.
+    Known(CartId),
+}
+
+impl Identity {
+    /// Claims the client's key, if it gave one, for what this basket asks of this route.
+    ///
+    /// The key is claimed before anything is looked up: what was answered once is answered again, even
+    /// if its products are gone by then.
+    ///
+    /// # Errors
+    /// 422 when the key stands for another request.
+    pub async fn claim(
+        keys: &IdempotencyKeys,
+        user_id: &UserId,
+        key: Option<&str>,
+        route: &str,
+        basket: &Basket,
+    ) -> Result<Identity, ApiError> {
+        let new_id = new_cart_id();
+        let Some(key) = key else {
+            return Ok(Identity::New(new_id));
+        };
+        let (digest, now) = (digest(route, basket), Timestamp::now());
+        match keys.claim(user_id, key, &digest, new_id, now).await? {
+            Claim::New => Ok(Identity::New(new_id)),
+            Claim::Known(known_id) => Ok(Identity::Known(known_id)),
+            Claim::OtherRequest => Err(ApiError::IdempotencyKeyReused),
+        }
+    }
+
+    /// The id.
+    pub fn id(self) -> CartId {
+        match self {
+            Identity::New(id) | Identity::Known(id) => id,
+        }
+    }
+
+    /// Whether there may be something with this id.
+    pub fn is_known(self) -> bool {
+        matches!(self, Identity::Known(_))
     }
 }
 

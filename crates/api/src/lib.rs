@@ -21,7 +21,7 @@ pub use caller::Caller;
 pub use error::{ApiError, FieldError, Thing};
 pub use etag::{check_version, with_etag};
 pub use fields::{Object, if_given, price as read_price, price_if_given, product_id, quantity};
-pub use idempotency::{digest, idempotency_key};
+pub use idempotency::{Identity, digest, idempotency_key};
 pub use lines::{Purchase, RequestLine, basket, for_sale, not_for_sale, price};
 pub use orders::decided_order;
 pub use page::{PageRequest, next_cursor};

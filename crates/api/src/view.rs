@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 
 use domain::{
-    Carrier, Cart, CartId, CartState, Checkout, Description, Money, Order, OrderId, OrderLine,
-    OrderState, OrderStatus, Payment, Product, ProductId, ProductName, Quantity, Shipment,
-    Shortage, TrackingNumber, Units,
+    Carrier, Cart, CartId, CartState, CartStatus, Checkout, Description, Money, Order, OrderId,
+    OrderLine, OrderState, OrderStatus, Payment, Product, ProductId, ProductName, Quantity,
+    RejectionReason, Shipment, Shortage, TrackingNumber, Units,
 };
 use jiff::Timestamp;
 use serde::Serialize;
@@ -57,7 +57,7 @@ pub struct ProductsView<'a> {
 #[derive(Debug, Serialize)]
 pub struct CartView<'a> {
     cart_id: CartId,
-    status: &'static str,
+    status: CartStatus,
     lines: Vec<CartLineView<'a>>,
     total: Money,
 }
@@ -76,19 +76,18 @@ struct CartLineView<'a> {
 impl<'a> CartView<'a> {
     /// The cart; `products` are those in it that the shop still has. A submitted one needs none.
     pub fn new(cart: &'a Cart, products: &'a HashMap<ProductId, Product>) -> Self {
-        let (status, lines): (_, Vec<CartLineView<'a>>) = match &cart.state {
+        let lines: Vec<CartLineView<'a>> = match &cart.state {
             CartState::Open(basket) => {
                 let line = |(id, quantity)| CartLineView::open(id, quantity, products.get(&id));
-                ("OPEN", basket.iter().map(line).collect())
+                basket.iter().map(line).collect()
             }
-            CartState::Submitted { lines, .. } => (
-                "SUBMITTED",
-                lines.iter().map(CartLineView::submitted).collect(),
-            ),
+            CartState::Submitted { lines, .. } => {
+                lines.iter().map(CartLineView::submitted).collect()
+            }
         };
         CartView {
             cart_id: cart.cart_id,
-            status,
+            status: cart.state.status(),
             total: lines.iter().filter_map(|line| line.line_total).sum(),
             lines,
         }
@@ -134,7 +133,7 @@ pub struct OrderView<'a> {
     lines: Vec<OrderLineView<'a>>,
     total: Money,
     #[serde(skip_serializing_if = "Option::is_none")]
-    reason: Option<&'static str>,
+    reason: Option<RejectionReason>,
     #[serde(skip_serializing_if = "Option::is_none")]
     short: Option<&'a [Shortage]>,
     submitted_at: Timestamp,
@@ -212,7 +211,7 @@ impl<'a> OrderView<'a> {
                 ..decided
             },
             OrderState::Rejected { short } => OrderView {
-                reason: Some("OUT_OF_STOCK"),
+                reason: Some(RejectionReason::OutOfStock),
                 short: Some(short),
                 ..decided
             },

@@ -52,11 +52,6 @@ impl Basket {
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
-
-    /// How many different products.
-    pub fn len(&self) -> usize {
-        self.0.len()
-    }
 }
 
 #[cfg(test)]

@@ -1,10 +1,15 @@
 //! A shopper's cart, until and after it is submitted.
 
+use std::fmt;
+use std::str::FromStr;
+
 use jiff::Timestamp;
+use serde::Serialize;
 
 use crate::basket::Basket;
 use crate::checkout::{Checkout, OrderLines};
 use crate::id::{CartId, UserId};
+use crate::order::UnknownStatus;
 
 /// A cart. Its id becomes the order's id.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,6 +38,47 @@ pub enum CartState {
         /// When.
         submitted_at: Timestamp,
     },
+}
+
+/// The name of a cart's state, as shoppers and the books read it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum CartStatus {
+    /// The owner may still change it.
+    Open,
+    /// Checked out.
+    Submitted,
+}
+
+impl CartState {
+    /// The state's name.
+    pub fn status(&self) -> CartStatus {
+        match self {
+            CartState::Open(_) => CartStatus::Open,
+            CartState::Submitted { .. } => CartStatus::Submitted,
+        }
+    }
+}
+
+impl fmt::Display for CartStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            CartStatus::Open => "OPEN",
+            CartStatus::Submitted => "SUBMITTED",
+        })
+    }
+}
+
+impl FromStr for CartStatus {
+    type Err = UnknownStatus;
+
+    fn from_str(text: &str) -> Result<Self, UnknownStatus> {
+        match text {
+            "OPEN" => Ok(CartStatus::Open),
+            "SUBMITTED" => Ok(CartStatus::Submitted),
+            _ => Err(UnknownStatus),
+        }
+    }
 }
 
 impl Cart {

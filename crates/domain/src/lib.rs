@@ -20,12 +20,12 @@ mod text;
 
 pub use allocation::{Shelf, Terms, allocate};
 pub use basket::{Basket, BasketError};
-pub use cart::{Cart, CartState};
+pub use cart::{Cart, CartState, CartStatus};
 pub use checkout::{Checkout, OrderLine, OrderLines, OrderLinesError};
 pub use id::{CartId, InvalidId, MerchantId, OrderId, OrderKey, ProductId, UserId};
 pub use lifecycle::{Forbidden, Transition};
 pub use money::{Money, MoneyError};
-pub use order::{Order, OrderState, OrderStatus, Shortage};
+pub use order::{Order, OrderState, OrderStatus, RejectionReason, Shortage};
 pub use payment::{Payment, PaymentId, Refund};
 pub use plan::{Plan, TransactionLimits};
 pub use product::{Description, Product, ProductName};

@@ -204,7 +204,7 @@ impl fmt::Display for OrderStatus {
 
 /// A text that names no status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("is no order status")]
+#[error("is no status")]
 pub struct UnknownStatus;
 
 impl FromStr for OrderStatus {
@@ -215,6 +215,22 @@ impl FromStr for OrderStatus {
             .into_iter()
             .find(|status| status.as_str() == text)
             .ok_or(UnknownStatus)
+    }
+}
+
+/// Why an order was rejected: so far, for want of stock alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum RejectionReason {
+    /// Not enough stock for all of it.
+    OutOfStock,
+}
+
+impl fmt::Display for RejectionReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            RejectionReason::OutOfStock => "OUT_OF_STOCK",
+        })
     }
 }
 

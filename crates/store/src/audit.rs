@@ -10,13 +10,12 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::retry::RetryConfig;
 use aws_sdk_dynamodb::operation::scan::builders::ScanFluentBuilder;
 use aws_sdk_sqs::types::QueueAttributeName;
-use domain::{CartId, Money, OrderKey, OrderLines, OrderStatus, ProductId, UserId};
+use domain::{CartId, CartStatus, Money, OrderKey, OrderLines, OrderStatus, ProductId, UserId};
 use jiff::Timestamp;
 use rust_decimal::Decimal;
 
-use crate::carts::{OPEN, SUBMITTED};
 use crate::error::StoreError;
-use crate::item::{Item, checked, read_number, read_order_lines, read_text};
+use crate::item::{Item, checked, corrupt, read_number, read_order_lines, read_text};
 use crate::orders::Orders;
 
 /// Tries of a call: a table that is read whole is throttled now and then, and starting anew would
@@ -287,10 +286,7 @@ fn read_stock(item: &Item) -> Result<StockEntry, StoreError> {
 fn read_order(item: &Item) -> Result<OrderEntry, StoreError> {
     let status = read_text(item, "status")?;
     if status == OrderStatus::Pending {
-        return Err(StoreError::Corrupt {
-            attribute: "status",
-            problem: "is PENDING, which is never stored".to_owned(),
-        });
+        return Err(corrupt("status", "is PENDING, which is never stored"));
     }
     Ok(OrderEntry {
         status,
@@ -306,18 +302,14 @@ fn read_order(item: &Item) -> Result<OrderEntry, StoreError> {
 }
 
 fn read_submitted(item: &Item) -> Result<Option<SubmittedCart>, StoreError> {
-    match read_text::<String>(item, "status")?.as_str() {
-        OPEN => Ok(None),
-        SUBMITTED => Ok(Some(SubmittedCart {
+    Ok(match read_text(item, "status")? {
+        CartStatus::Open => None,
+        CartStatus::Submitted => Some(SubmittedCart {
             order: OrderKey {
                 user_id: read_text::<UserId>(item, "user_id")?,
                 order_id: read_text::<CartId>(item, "cart_id")?.into(),
             },
             submitted_at: read_text(item, "submitted_at")?,
-        })),
-        _ => Err(StoreError::Corrupt {
-            attribute: "status",
-            problem: "is neither OPEN nor SUBMITTED".to_owned(),
         }),
-    }
+    })
 }

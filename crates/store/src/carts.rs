@@ -10,21 +10,21 @@ use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::operation::update_item::{UpdateItemError, UpdateItemOutput};
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure};
 use domain::limits::{MAX_LINES, MAX_QUANTITY};
-use domain::{Basket, Cart, CartId, CartState, OrderLines, ProductId, Quantity, UserId};
+use domain::{
+    Basket, Cart, CartId, CartState, CartStatus, OrderLines, ProductId, Quantity, UserId,
+};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::aws::{MissingVariable, from_env};
 use crate::error::StoreError;
 use crate::item::{
-    Item, attribute, checked, expiry, item, number, order_lines, read_order_lines, read_text, text,
+    Item, attribute, checked, corrupt, expiry, item, number, order_lines, read_order_lines,
+    read_text, text,
 };
 
 /// How long a cart is kept after its last change. Far longer than a checkout can wait in the queue
 /// and the dead-letter queue together, since a submitted cart is what makes an order `PENDING`.
 const KEPT: SignedDuration = SignedDuration::from_hours(30 * 24);
-
-pub(crate) const OPEN: &str = "OPEN";
-pub(crate) const SUBMITTED: &str = "SUBMITTED";
 
 /// The Carts table.
 #[derive(Debug, Clone)]
@@ -221,7 +221,7 @@ impl Carts {
                  updated_at = :now, expires_at = :expires_at",
             )
             .condition_expression(format!("{IS_OPEN} AND #lines = :loaded"))
-            .expression_attribute_values(":submitted", text(SUBMITTED))
+            .expression_attribute_values(":submitted", text(CartStatus::Submitted))
             .expression_attribute_values(":order_lines", order_lines(&lines))
             .expression_attribute_values(":loaded", basket_map(basket.iter()));
         self.change(update.send(), &cart.user_id, |_| CartError::Changed)
@@ -242,7 +242,7 @@ impl Carts {
             .expression_attribute_names("#status", "status")
             .expression_attribute_names("#lines", "lines")
             .expression_attribute_values(":user_id", text(user_id))
-            .expression_attribute_values(":open", text(OPEN))
+            .expression_attribute_values(":open", text(CartStatus::Open))
             .expression_attribute_values(":now", text(now))
             .expression_attribute_values(":expires_at", expiry(now, KEPT))
             .return_values(ReturnValue::AllNew)
@@ -291,19 +291,17 @@ fn cart_item(cart: &Cart) -> Item {
     let mut entry = item([
         ("cart_id", text(cart.cart_id)),
         ("user_id", text(&cart.user_id)),
+        ("status", text(cart.state.status())),
         ("created_at", text(cart.created_at)),
         ("updated_at", text(cart.updated_at)),
         ("expires_at", expiry(cart.updated_at, KEPT)),
     ]);
     entry.extend(match &cart.state {
-        CartState::Open(basket) => {
-            item([("status", text(OPEN)), ("lines", basket_map(basket.iter()))]).into_iter()
-        }
+        CartState::Open(basket) => item([("lines", basket_map(basket.iter()))]).into_iter(),
         CartState::Submitted {
             lines,
             submitted_at,
         } => item([
-            ("status", text(SUBMITTED)),
             (
                 "lines",
                 basket_map(lines.iter().map(|line| (line.product_id, line.quantity))),
@@ -317,12 +315,12 @@ fn cart_item(cart: &Cart) -> Item {
 }
 
 fn read_cart(entry: &Item) -> Result<Cart, StoreError> {
-    let state = match read_text::<String>(entry, "status")?.as_str() {
-        SUBMITTED => CartState::Submitted {
+    let state = match read_text(entry, "status")? {
+        CartStatus::Submitted => CartState::Submitted {
             lines: read_order_lines(entry, "order_lines")?,
             submitted_at: read_text(entry, "submitted_at")?,
         },
-        _ => CartState::Open(read_basket(entry)?),
+        CartStatus::Open => CartState::Open(read_basket(entry)?),
     };
     Ok(Cart {
         cart_id: read_text(entry, "cart_id")?,
@@ -336,10 +334,7 @@ fn read_cart(entry: &Item) -> Result<Cart, StoreError> {
 fn read_basket(entry: &Item) -> Result<Basket, StoreError> {
     let lines = attribute(entry, "lines")?
         .as_m()
-        .map_err(|_| StoreError::Corrupt {
-            attribute: "lines",
-            problem: "is no map".to_owned(),
-        })?;
+        .map_err(|_| corrupt("lines", "is no map"))?;
     let mut basket = Basket::default();
     for (product, quantity) in lines {
         let quantity = quantity
@@ -349,10 +344,7 @@ fn read_basket(entry: &Item) -> Result<Basket, StoreError> {
         let quantity: Quantity = checked("lines", quantity.unwrap_or_default())?;
         let product: ProductId = checked("lines", product.clone())?;
         let added = basket.add(product, quantity);
-        added.map_err(|error| StoreError::Corrupt {
-            attribute: "lines",
-            problem: error.to_string(),
-        })?;
+        added.map_err(|error| corrupt("lines", error))?;
     }
     Ok(basket)
 }

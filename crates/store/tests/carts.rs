@@ -86,6 +86,16 @@ async fn a_cart_comes_back_as_it_was_made_and_only_to_its_owner() {
 }
 
 #[tokio::test]
+async fn a_cart_of_unknown_status_is_not_taken_for_an_open_one() {
+    let books = Books::open().await;
+    let id = open_cart(&books, &[(1, 2)]).await.cart_id;
+    let key = [("cart_id", id.to_string())];
+    books.damage("Carts", &key, "status").await;
+    let read = books.carts().get(&user("ada"), id).await;
+    assert!(matches!(read, Err(StoreError::Corrupt { .. })), "{read:?}");
+}
+
+#[tokio::test]
 async fn goods_are_added_set_and_removed() {
     let books = Books::open().await;
     let (carts, ada) = (books.carts(), user("ada"));

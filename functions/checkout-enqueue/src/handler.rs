@@ -2,11 +2,11 @@
 //! its lines and prices for good, so whatever is cut off halfway may simply be sent again: the same
 //! checkout goes into the queue, and whoever decides it drops what was decided before.
 
-use api::{ApiError, Caller, Purchase, Reply, Thing};
+use api::{ApiError, Caller, Identity, Purchase, Reply, Thing};
 use domain::{Basket, Cart, CartId, CartState, UserId};
 use jiff::Timestamp;
 use lambda_http::Request;
-use store::{CartError, Carts, CheckoutQueue, Claim, IdempotencyKeys, StoreError};
+use store::{CartError, Carts, CheckoutQueue, IdempotencyKeys};
 
 use crate::shelf_memory::ShelfMemory;
 
@@ -61,18 +61,11 @@ impl Till {
         let key = api::idempotency_key(request)?;
         let purchase = Purchase::of(request)?;
         let basket = &purchase.basket;
-        let new_id = api::new_cart_id();
-        let claim = match key {
-            Some(key) => self.claim(&caller.user_id, key, basket, new_id).await?,
-            None => Claim::New,
-        };
-        let cart_id = match claim {
-            Claim::New => new_id,
-            Claim::Known(cart_id) => cart_id,
-            Claim::OtherRequest => return Err(ApiError::IdempotencyKeyReused),
-        };
+        let (keys, user_id) = (&self.keys, &caller.user_id);
+        let identity = Identity::claim(keys, user_id, key, CHECK_OUT_AT_ONCE, basket).await?;
+        let cart_id = identity.id();
         // A request that was cut off before it made its cart goes on as if it were new.
-        if matches!(claim, Claim::Known(_))
+        if identity.is_known()
             && let Some(cart) = self.carts.get(&caller.user_id, cart_id).await?
         {
             return self.queue(&cart).await;
@@ -86,18 +79,6 @@ impl Till {
         // The same request, sent twice at once, was faster: what it submitted stands.
         let submitted = self.cart(&cart.user_id, cart_id).await?;
         self.queue(&submitted).await
-    }
-
-    async fn claim(
-        &self,
-        user_id: &UserId,
-        key: &str,
-        basket: &Basket,
-        cart_id: CartId,
-    ) -> Result<Claim, StoreError> {
-        let digest = api::digest(CHECK_OUT_AT_ONCE, basket);
-        let now = Timestamp::now();
-        self.keys.claim(user_id, key, &digest, cart_id, now).await
     }
 
     async fn cart(&self, user_id: &UserId, cart_id: CartId) -> Result<Cart, ApiError> {

@@ -3,12 +3,12 @@
 use std::time::Instant;
 
 use api::view::OrderView;
-use api::{ApiError, Caller, Purchase, Reply};
-use domain::{Basket, Checkout, Order, OrderId, OrderState, UserId};
+use api::{ApiError, Caller, Identity, Purchase, Reply};
+use domain::{Checkout, Order, OrderId, OrderState, UserId};
 use jiff::Timestamp;
 use lambda_http::Request;
 use store::checkout_desk::Submission;
-use store::{CheckoutDesk, Claim, ExpiryQueue, IdempotencyKeys, Orders, Products, StoreError};
+use store::{CheckoutDesk, ExpiryQueue, IdempotencyKeys, Orders, Products, StoreError};
 use telemetry::METRICS;
 
 /// Where shoppers order.
@@ -35,10 +35,14 @@ impl Counter {
         let Caller { user_id, .. } = Caller::of(request)?;
         let key = api::idempotency_key(request)?;
         let purchase = Purchase::of(request)?;
-        let (order_id, is_new) = self.claim(&user_id, key, &purchase.basket).await?;
+        let basket = &purchase.basket;
+        let identity = Identity::claim(&self.keys, &user_id, key, CREATE_ORDER, basket).await?;
+        let order_id = identity.id().into();
         tracing::Span::current().record("order_id", tracing::field::display(order_id));
         // A request that was cut off before it was decided goes on as if it were new.
-        if !is_new && let Some(order) = self.orders.get(&user_id, order_id).await? {
+        if identity.is_known()
+            && let Some(order) = self.orders.get(&user_id, order_id).await?
+        {
             return answer(&order);
         }
         let products = self.products.get_many(purchase.basket.products()).await?;
@@ -55,27 +59,6 @@ impl Counter {
             )
             .await?;
         answer(&order)
-    }
-
-    /// The id that the order is to have, and whether it is new: the client's key may have got it
-    /// before.
-    async fn claim(
-        &self,
-        user_id: &UserId,
-        key: Option<&str>,
-        basket: &Basket,
-    ) -> Result<(OrderId, bool), ApiError> {
-        let new_id = api::new_cart_id();
-        let Some(key) = key else {
-            return Ok((new_id.into(), true));
-        };
-        let digest = api::digest(CREATE_ORDER, basket);
-        let now = Timestamp::now();
-        match self.keys.claim(user_id, key, &digest, new_id, now).await? {
-            Claim::New => Ok((new_id.into(), true)),
-            Claim::Known(known_id) => Ok((known_id.into(), false)),
-            Claim::OtherRequest => Err(ApiError::IdempotencyKeyReused),
-        }
     }
 
     async fn decide(&self, checkout: Checkout, deadline: Instant) -> Result<Order, ApiError> {
