@@ -13,7 +13,7 @@ const OPENAPI: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../openapi.yaml");
 const TEMPLATE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../template.yaml");
 
 /// Documented answers that no request can bring about, and why.
-const UNREACHABLE: [(&str, &str, &str); 3] = [
+const UNREACHABLE: [(&str, &str, &str); 5] = [
     (
         "POST /carts/{cart_id}/checkout",
         "503",
@@ -25,6 +25,16 @@ const UNREACHABLE: [(&str, &str, &str); 3] = [
         "needs a queue or table that is overloaded",
     ),
     ("POST /orders", "503", "needs a table that is overloaded"),
+    (
+        "POST /orders/{order_id}/cancellation",
+        "504",
+        "needs a provider that is silent, and the simulator always gives back",
+    ),
+    (
+        "POST /orders/{order_id}/shipment",
+        "504",
+        "needs a provider that is silent, and the simulator always captures",
+    ),
 ];
 
 /// The documented API, and what of it was seen.
