@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::io::{IsTerminal as _, Write as _};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -10,8 +10,10 @@ use tokio::io::{AsyncBufReadExt as _, AsyncRead, BufReader};
 
 use crate::watch::Watch;
 
-/// Lines kept in memory.
+/// Lines kept in memory, at most.
 const KEPT_LINES: usize = 10_000;
+/// Bytes of them, at most.
+const KEPT_BYTES: usize = 32 * 1024 * 1024;
 /// A longer line is cut, as CloudWatch Logs cuts an event, so that one line can't fill the memory.
 const MAX_LINE_BYTES: usize = 256 * 1024;
 
@@ -29,8 +31,34 @@ pub(crate) struct LogLine {
 pub(crate) struct Logs {
     printed: bool,
     coloured: bool,
-    lines: Mutex<VecDeque<LogLine>>,
+    kept: Mutex<Kept>,
     watch: Arc<Watch>,
+}
+
+/// The last lines that there is room for.
+#[derive(Debug, Default)]
+struct Kept {
+    lines: VecDeque<LogLine>,
+    bytes: usize,
+}
+
+impl LogLine {
+    fn bytes(&self) -> usize {
+        size_of::<LogLine>() + self.function.len() + self.text.len()
+    }
+}
+
+impl Kept {
+    fn push(&mut self, line: LogLine) {
+        self.bytes += line.bytes();
+        self.lines.push_back(line);
+        while self.bytes > KEPT_BYTES || self.lines.len() > KEPT_LINES {
+            self.bytes -= self
+                .lines
+                .pop_front()
+                .map_or(self.bytes, |line| line.bytes());
+        }
+    }
 }
 
 impl Logs {
@@ -40,7 +68,7 @@ impl Logs {
         Logs {
             printed,
             coloured,
-            lines: Mutex::default(),
+            kept: Mutex::default(),
             watch,
         }
     }
@@ -66,18 +94,15 @@ impl Logs {
             function: function.to_owned(),
             text: text.to_owned(),
         };
-        let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
-        if lines.len() == KEPT_LINES {
-            lines.pop_front();
-        }
-        lines.push_back(line);
+        self.kept().push(line);
     }
 
     /// The last lines, oldest first; of one function if named.
     pub(crate) fn last(&self, count: usize, function: Option<&str>) -> Vec<LogLine> {
-        let lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+        let kept = self.kept();
         let wanted = |line: &&LogLine| function.is_none_or(|function| line.function == function);
-        let mut last: Vec<LogLine> = lines
+        let mut last: Vec<LogLine> = kept
+            .lines
             .iter()
             .rev()
             .filter(wanted)
@@ -86,6 +111,10 @@ impl Logs {
             .collect();
         last.reverse();
         last
+    }
+
+    fn kept(&self) -> MutexGuard<'_, Kept> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn print(&self, function: &str, text: &str) {
@@ -132,5 +161,33 @@ async fn read_line(
         if end.is_some() {
             return Ok(true);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(number: usize, bytes: usize) -> LogLine {
+        LogLine {
+            time: Timestamp::UNIX_EPOCH,
+            function: number.to_string(),
+            text: "x".repeat(bytes),
+        }
+    }
+
+    #[test]
+    fn what_is_kept_is_bounded_in_lines_and_in_bytes() {
+        let mut kept = Kept::default();
+        (0..KEPT_LINES * 2).for_each(|number| kept.push(line(number, 10)));
+        assert_eq!(kept.lines.len(), KEPT_LINES);
+        (0..1_000).for_each(|number| kept.push(line(number, MAX_LINE_BYTES)));
+        assert!(kept.bytes <= KEPT_BYTES);
+        assert!(kept.lines.len() <= KEPT_BYTES / MAX_LINE_BYTES);
+        assert_eq!(kept.lines.back().expect("the last line").function, "999");
+        assert_eq!(
+            kept.bytes,
+            kept.lines.iter().map(LogLine::bytes).sum::<usize>()
+        );
     }
 }

@@ -20,23 +20,23 @@ const ACCEPTED: &str = "ACCEPTED";
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Limits {
     pub(super) traces: usize,
-    /// Of all traces; some 80 MB.
-    pub(super) weight: usize,
+    /// Of all traces together.
+    pub(super) bytes: usize,
     /// Of one trace, so that a client that uses one for everything doesn't push out all others.
-    pub(super) trace_weight: usize,
+    pub(super) trace_bytes: usize,
 }
 
 const LIMITS: Limits = Limits {
     traces: 50_000,
-    weight: 60_000,
-    trace_weight: 10_000,
+    bytes: 80_000_000,
+    trace_bytes: 10_000_000,
 };
-/// A span weighs 1, and so do this many links.
-const LINKS_PER_WEIGHT: usize = 20;
-/// Names that are kept once however often they occur.
+/// Names that are kept once however often they occur, and their longest.
 const MAX_NAMES: usize = 1_000;
-/// Orders that were last told of.
+const MAX_NAME_BYTES: usize = 200;
+/// Orders that were last told of, and the longest id and status that is taken for one.
 const KEPT_ORDERS: usize = 12;
+const MAX_ORDER_BYTES: usize = 100;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) struct TraceId(pub(super) u128);
@@ -127,8 +127,37 @@ impl Span {
         self.attribute(ORDER_ID)?.as_str()
     }
 
-    fn weight(&self) -> usize {
-        1 + self.links.len() / LINKS_PER_WEIGHT
+    /// What it takes of the memory, counting names as if nobody else had them.
+    fn bytes(&self) -> usize {
+        let attribute = |(name, value): &(Arc<str>, Value)| {
+            size_of::<(Arc<str>, Value)>() + name.len() + bytes_behind(value)
+        };
+        let event = |event: &Event| size_of::<Event>() + event.name.len();
+        let failure = match &self.outcome {
+            Outcome::Fine => 0,
+            Outcome::Failed(message) => message.len(),
+        };
+        size_of::<Span>()
+            + self.name.len()
+            + self.service.len()
+            + failure
+            + self.attributes.iter().map(attribute).sum::<usize>()
+            + self.events.iter().map(event).sum::<usize>()
+            + size_of_val(self.links.as_slice())
+    }
+}
+
+/// What a value takes beyond itself.
+fn bytes_behind(value: &Value) -> usize {
+    let whole = |value: &Value| size_of::<Value>() + bytes_behind(value);
+    match value {
+        Value::Null | Value::Bool(_) | Value::Number(_) => 0,
+        Value::String(text) => text.len(),
+        Value::Array(values) => values.iter().map(whole).sum(),
+        Value::Object(members) => members
+            .iter()
+            .map(|(name, value)| size_of::<String>() + name.len() + whole(value))
+            .sum(),
     }
 }
 
@@ -144,7 +173,7 @@ pub(super) struct Kept {
     traces: HashMap<TraceId, Trace>,
     /// In the order in which they were first told of.
     oldest_first: VecDeque<TraceId>,
-    weight: usize,
+    bytes: usize,
     names: HashSet<Arc<str>>,
     orders: VecDeque<SeenOrder>,
     dropped_traces: u64,
@@ -155,7 +184,7 @@ pub(super) struct Kept {
 #[derive(Debug, Default)]
 struct Trace {
     spans: Vec<Span>,
-    weight: usize,
+    bytes: usize,
 }
 
 /// An order that spans told of.
@@ -249,7 +278,7 @@ impl Kept {
         for (name, _) in &mut span.attributes {
             *name = self.share(std::mem::replace(name, Arc::from("")));
         }
-        let weight = span.weight();
+        let bytes = span.bytes();
         let trace = match self.traces.entry(span.trace_id) {
             Entry::Occupied(known) => known.into_mut(),
             Entry::Vacant(new) => {
@@ -257,14 +286,14 @@ impl Kept {
                 new.insert(Trace::default())
             }
         };
-        if trace.weight + weight > limits.trace_weight {
+        if trace.bytes + bytes > limits.trace_bytes {
             self.dropped_spans += 1;
         } else {
-            trace.weight += weight;
+            trace.bytes += bytes;
             trace.spans.push(span);
-            self.weight += weight;
+            self.bytes += bytes;
         }
-        while self.weight > limits.weight || self.traces.len() > limits.traces {
+        while self.bytes > limits.bytes || self.traces.len() > limits.traces {
             self.drop_oldest();
         }
     }
@@ -274,7 +303,7 @@ impl Kept {
         let Some(trace) = oldest.and_then(|id| self.traces.remove(&id)) else {
             return;
         };
-        self.weight -= trace.weight;
+        self.bytes -= trace.bytes;
         self.dropped_traces += 1;
         self.dropped_spans += trace.spans.len() as u64;
     }
@@ -283,7 +312,7 @@ impl Kept {
         if let Some(known) = self.names.get(&name) {
             return known.clone();
         }
-        if self.names.len() < MAX_NAMES {
+        if self.names.len() < MAX_NAMES && name.len() <= MAX_NAME_BYTES {
             self.names.insert(name.clone());
         }
         name
@@ -295,6 +324,9 @@ impl Kept {
             return;
         };
         let decided = span.attribute(STATUS).and_then(Value::as_str);
+        if order_id.len() + decided.map_or(0, str::len) > MAX_ORDER_BYTES {
+            return;
+        }
         let accepted = span.attribute(HTTP_STATUS) == Some(&Value::from(202));
         let known = self.orders.iter_mut().find(|it| it.order_id == order_id);
         match (known, decided) {
@@ -337,15 +369,22 @@ pub(super) mod tests {
         }
     }
 
-    const SMALL: Limits = Limits {
-        traces: 3,
-        weight: 20,
-        trace_weight: 10,
-    };
+    /// Room for three traces, twenty spans with a name of four letters, and ten of them in a trace.
+    fn small() -> Limits {
+        Limits {
+            traces: 3,
+            bytes: 20 * span_bytes(),
+            trace_bytes: 10 * span_bytes(),
+        }
+    }
+
+    fn span_bytes() -> usize {
+        span(1, 1, "span").bytes()
+    }
 
     #[test]
     fn the_oldest_traces_make_room_and_are_counted() {
-        let traces = Traces::new(SMALL);
+        let traces = Traces::new(small());
         for trace in 1..=10 {
             traces.add([span(trace, 1, "a"), span(trace, 2, "b")]);
         }
@@ -359,7 +398,7 @@ pub(super) mod tests {
 
     #[test]
     fn one_trace_takes_no_more_than_its_share() {
-        let traces = Traces::new(SMALL);
+        let traces = Traces::new(small());
         traces.add([span(1, 1, "kept")]);
         traces.add((0..1_000).map(|number| span(2, number, "many")));
         let report = traces.report(true);
@@ -368,8 +407,8 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn links_weigh_too() {
-        let traces = Traces::new(SMALL);
+    fn links_and_values_count_too() {
+        let traces = Traces::new(small());
         let linked = |trace, links| Span {
             links: vec![
                 Link {
@@ -378,15 +417,23 @@ pub(super) mod tests {
                 };
                 links
             ],
-            ..span(trace, 1, "linked")
+            ..span(trace, 1, "link")
         };
+        // As many as take the room of a span.
+        let links = span_bytes() / size_of::<Link>();
         for trace in 1..=3 {
-            traces.add([linked(trace, LINKS_PER_WEIGHT * 8)]);
+            traces.add([linked(trace, links * 8)]);
         }
-        // Three weigh 27, and the limit is 20.
         assert_eq!(traces.report(true).traces, 2);
-        traces.add([linked(4, LINKS_PER_WEIGHT * 100)]);
+        traces.add([linked(4, links * 11)]);
         assert_eq!(traces.kept().trace(TraceId(4)).len(), 0);
+        let value = json!([{ "text": "x".repeat(span_bytes() * 10) }]);
+        let wordy = Span {
+            attributes: vec![("words".into(), value)],
+            ..span(5, 1, "word")
+        };
+        traces.add([wordy]);
+        assert_eq!(traces.kept().trace(TraceId(5)).len(), 0);
     }
 
     #[test]
