@@ -3,6 +3,7 @@
 //! For HTTP it answers with the event itself, or does what the header `x-do` says. For queues it prints the batch
 //! and fails the messages whose body says so.
 
+use std::process::Stdio;
 use std::time::Duration;
 
 use lambda_runtime::{Error, LambdaEvent, service_fn};
@@ -52,6 +53,12 @@ async fn http(event: LambdaEvent<Value>) -> Result<Value, Error> {
                 "trace": context.xray_trace_id,
             });
             Ok(json!({ "statusCode": 200, "body": context.to_string() }))
+        }
+        Some("child") => {
+            let mut sleep = std::process::Command::new("sleep");
+            let child = sleep.arg("600").stdout(Stdio::null()).stderr(Stdio::null());
+            let pid = child.spawn()?.id();
+            Ok(json!({ "statusCode": 200, "body": pid.to_string() }))
         }
         Some("log") => {
             println!("{}", payload["headers"]["x-line"].as_str().unwrap_or(""));

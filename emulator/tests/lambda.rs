@@ -168,6 +168,44 @@ async fn a_function_that_takes_too_long_is_killed() {
 }
 
 #[tokio::test]
+async fn what_a_function_started_ends_with_it() {
+    let cloud = start(TEMPLATE).await;
+    let mut children: Vec<u64> = Vec::new();
+    for _ in 0..2 {
+        let answer = cloud.ask("/work", "child").await;
+        let pid = answer.text().await.expect("a pid");
+        children.push(pid.parse().expect("a number"));
+        assert!(children.iter().all(|&pid| is_alive(pid)));
+    }
+    invoke(&cloud, "Worker", &telling("exit")).await;
+    eventually("the children's end", async || {
+        (!children.iter().any(|&pid| is_alive(pid))).then_some(())
+    })
+    .await;
+    cloud.running.shut_down().await;
+}
+
+#[tokio::test]
+async fn an_invocation_is_billed_even_if_its_caller_goes() {
+    let cloud = start(TEMPLATE).await;
+    cloud.ask("/work", "context").await;
+    let before = cloud.function("Worker").await;
+    let url = cloud.edge("/2015-03-31/functions/Worker/invocations");
+    let impatient = cloud.http.post(url).body(telling("sleep"));
+    let answer = impatient.timeout(Duration::from_millis(100)).send().await;
+    assert!(answer.expect_err("no answer").is_timeout());
+    let figure = |report: &Value, name: &str| report[name].as_u64().expect("a number");
+    // The second after which the function is killed.
+    eventually("a second on the bill", async || {
+        let now = cloud.function("Worker").await;
+        let more = |name| figure(&now, name) - figure(&before, name);
+        (more("billed_milliseconds") >= 1_000 && more("errors") == 1).then_some(())
+    })
+    .await;
+    cloud.running.shut_down().await;
+}
+
+#[tokio::test]
 async fn a_function_that_cannot_start_says_so() {
     let cloud = start(TEMPLATE).await;
     for _ in 0..2 {

@@ -60,9 +60,30 @@ pub(super) struct Job {
     pub(super) request_id: String,
     pub(super) trace_id: String,
     pub(super) payload: Bytes,
-    pub(super) reply: oneshot::Sender<Result<Bytes, InvokeError>>,
+    pub(super) reply: Reply,
     /// The right to keep one process busy; given back when the process is idle or gone.
     pub(super) place: OwnedSemaphorePermit,
+}
+
+/// Where an invocation's result goes. What it took is counted here, since AWS bills it whether or not the caller
+/// still waits.
+#[derive(Debug)]
+pub(super) struct Reply {
+    function: Arc<Function>,
+    started: Instant,
+    caller: oneshot::Sender<Result<Bytes, InvokeError>>,
+}
+
+impl Reply {
+    pub(super) fn send(self, result: Result<Bytes, InvokeError>) {
+        let counts = &self.function.counts;
+        counts.add_time(self.started.elapsed());
+        if result.is_err() {
+            counts.errors.fetch_add(1, Ordering::Relaxed);
+        }
+        // A caller that has gone needs no answer.
+        let _ = self.caller.send(result);
+    }
 }
 
 #[derive(Debug, Default)]
@@ -191,21 +212,19 @@ impl Function {
         }
         let place = self.wait_in_line().await?;
         self.counts.invocations.fetch_add(1, Ordering::Relaxed);
-        let started = Instant::now();
-        let (reply, result) = oneshot::channel();
+        let (caller, result) = oneshot::channel();
         self.dispatch(Job {
             request_id: request_id.to_owned(),
             trace_id: trace_id.unwrap_or_else(crate::trace::new_header),
             payload,
-            reply,
+            reply: Reply {
+                function: self.clone(),
+                started: Instant::now(),
+                caller,
+            },
             place,
         });
-        let result = result.await.unwrap_or(Err(InvokeError::ShuttingDown));
-        self.counts.add_time(started.elapsed());
-        if result.is_err() {
-            self.counts.errors.fetch_add(1, Ordering::Relaxed);
-        }
-        result
+        result.await.unwrap_or(Err(InvokeError::ShuttingDown))
     }
 
     async fn wait_in_line(&self) -> Result<OwnedSemaphorePermit, InvokeError> {

@@ -18,9 +18,10 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use super::error::{InvokeError, describe_exit};
-use super::function::{Function, Job};
+use super::function::{Function, Job, Reply};
 use super::logs;
 use super::runtime_api::{self, Answer, Call};
+use super::spawner;
 
 /// Time that Lambda gives a function to start. Source: Lambda's developer guide, "Init phase".
 const INIT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -48,7 +49,7 @@ pub(super) async fn run(function: Arc<Function>, number: u64, first: Job) {
                 path.display()
             );
             let error = InvokeError::function("Runtime.InvalidEntrypoint", &message);
-            let _ = first.reply.send(Err(error));
+            first.reply.send(Err(error));
         }
     }
 }
@@ -57,6 +58,8 @@ struct Process {
     function: Arc<Function>,
     number: u64,
     child: Child,
+    /// Also its process group's id.
+    pid: Option<u32>,
     calls: mpsc::Receiver<Call>,
     jobs: mpsc::Receiver<Job>,
     /// What the pool sends jobs to.
@@ -71,18 +74,14 @@ struct Finished {
     next: NextAnswer,
     place: OwnedSemaphorePermit,
     /// What is still to be answered.
-    answer: Option<Reply>,
+    answer: Option<Answered>,
 }
 
-type Reply = (
-    oneshot::Sender<Result<Bytes, InvokeError>>,
-    Result<Bytes, InvokeError>,
-);
+type Answered = (Reply, Result<Bytes, InvokeError>);
 
-fn send(answer: Option<Reply>) {
+fn send(answer: Option<Answered>) {
     if let Some((reply, result)) = answer {
-        // A caller that has gone needs no answer.
-        let _ = reply.send(result);
+        reply.send(result);
     }
 }
 
@@ -107,7 +106,8 @@ impl Process {
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
         let mut child = function.spawner().spawn(command).await?;
-        if let Some(pid) = child.id() {
+        let pid = child.id();
+        if let Some(pid) = pid {
             function.process_started(number, pid);
         }
         let (call_sender, calls) = mpsc::channel(CALLS_IN_FLIGHT);
@@ -125,6 +125,7 @@ impl Process {
             function: function.clone(),
             number,
             child,
+            pid,
             calls,
             jobs,
             inbox,
@@ -318,7 +319,7 @@ impl Process {
             End::TimedOut => InvokeError::timed_out(id, self.function.spec().timeout),
             End::Stopped => InvokeError::ShuttingDown,
         };
-        let _ = job.reply.send(Err(error));
+        job.reply.send(Err(error));
     }
 
     fn tell_end(&self, end: &End) {
@@ -345,8 +346,11 @@ impl Process {
         self.function.log(&text);
     }
 
-    /// Kills what is left, after its last log lines were read.
+    /// Kills what is left of it and of its own children, and reads its last log lines.
     async fn end(mut self) {
+        if let Some(pid) = self.pid {
+            spawner::kill_group(pid);
+        }
         let _ = self.child.kill().await;
         // The pipes close with the process; a grandchild that holds them must not keep this task.
         self.calls.close();

@@ -52,6 +52,18 @@ impl Spawner {
     }
 }
 
+/// Kills a process that was started here, and its own children.
+#[expect(unsafe_code, reason = "no safe API kills a process group")]
+pub(super) fn kill_group(pid: u32) {
+    let Ok(group) = libc::pid_t::try_from(pid) else {
+        return;
+    };
+    // SAFETY: a system call on numbers. That nobody is left in the group is no error here.
+    unsafe {
+        libc::kill(-group, libc::SIGKILL);
+    }
+}
+
 #[cfg(target_os = "linux")]
 #[expect(unsafe_code, reason = "no safe API sets a child's parent-death signal")]
 fn die_with_parent(command: &mut Command) {
