@@ -315,3 +315,44 @@ Resources:
     again.running.shut_down().await;
     std::fs::remove_dir_all(folder).expect("removed");
 }
+
+#[tokio::test]
+async fn a_kept_table_gets_what_can_be_changed_and_is_refused_for_what_cannot() {
+    let table = |key: &str, expiry: &str| {
+        format!(
+            "
+Resources:
+  Table:
+    Type: AWS::DynamoDB::Table
+    Properties:
+      BillingMode: PAY_PER_REQUEST
+      AttributeDefinitions: [{{AttributeName: id, AttributeType: S}}, {{AttributeName: {key}, AttributeType: S}}]
+      KeySchema: [{{AttributeName: id, KeyType: HASH}}]
+      GlobalSecondaryIndexes:
+        - {{IndexName: other, KeySchema: [{{AttributeName: {key}, KeyType: HASH}}], Projection: {{ProjectionType: ALL}}}}
+{expiry}"
+        )
+    };
+    let expiring = "      TimeToLiveSpecification: {AttributeName: expires, Enabled: true}\n";
+    let folder = std::env::temp_dir().join(format!("emulator-test-{}", fastrand::u64(..)));
+    let options = |file: &support::TemplateFile| emulator::Options {
+        data_dir: Some(folder.clone()),
+        ..file.options()
+    };
+    for expiry in ["", expiring, expiring] {
+        let file = support::TemplateFile::new(&table("name", expiry));
+        let cloud = support::start_with(options(&file)).await;
+        let name = json!({ "TableName": "local-Table" });
+        let described = cloud.dynamodb("DescribeTimeToLive", &name).await;
+        let attribute = &described["TimeToLiveDescription"]["AttributeName"];
+        assert_eq!(attribute == "expires", !expiry.is_empty(), "{described}");
+        cloud.running.shut_down().await;
+    }
+    let file = support::TemplateFile::new(&table("colour", expiring));
+    let prepared = emulator::prepare(options(&file)).expect("a good template");
+    let error = prepared.start(&support::fixtures()).await;
+    let error = format!("{:#}", error.expect_err("another key"));
+    let wanted = "the indexes [other (name HASH)], the template has [other (colour HASH)]";
+    assert!(error.contains(wanted), "{error}");
+    std::fs::remove_dir_all(folder).expect("removed");
+}

@@ -1,6 +1,6 @@
 //! Creates the template's tables and queues at an endpoint, with the AWS SDK, so any endpoint will do.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use anyhow::{Context as _, bail};
 use aws_credential_types::Credentials as SdkCredentials;
@@ -8,7 +8,7 @@ use aws_sdk_dynamodb::error::ProvideErrorMetadata as _;
 use aws_sdk_dynamodb::types::{
     AttributeDefinition, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType,
     LocalSecondaryIndex, Projection, ProjectionType, ScalarAttributeType, StreamSpecification,
-    StreamViewType, TimeToLiveSpecification,
+    StreamViewType, TimeToLiveSpecification, TimeToLiveStatus,
 };
 use aws_sdk_sqs::config::StalledStreamProtectionConfig;
 use aws_sdk_sqs::types::QueueAttributeName;
@@ -134,12 +134,13 @@ async fn create_table(dynamodb: &aws_sdk_dynamodb::Client, table: &Table) -> any
         request = request.stream_specification(stream);
     }
     match request.send().await {
-        Ok(_) => set_time_to_live(dynamodb, table).await,
+        Ok(_) => {}
         Err(error) if error.code() == Some("ResourceInUseException") => {
-            check_same_keys(dynamodb, table).await
+            check_same_keys(dynamodb, table).await?;
         }
-        Err(error) => Err(explain(error)),
+        Err(error) => return Err(explain(error)),
     }
+    set_time_to_live(dynamodb, table).await
 }
 
 fn key_schema(key: &[KeyPart]) -> anyhow::Result<Vec<KeySchemaElement>> {
@@ -167,6 +168,10 @@ async fn set_time_to_live(
     let Some(attribute) = &table.time_to_live else {
         return Ok(());
     };
+    if time_to_live(dynamodb, table).await?.as_ref() == Some(attribute) {
+        // To say it again would be an error.
+        return Ok(());
+    }
     let specification = TimeToLiveSpecification::builder()
         .attribute_name(attribute)
         .enabled(true)
@@ -181,6 +186,27 @@ async fn set_time_to_live(
     Ok(())
 }
 
+/// The attribute by which the table's items expire now, if any do.
+async fn time_to_live(
+    dynamodb: &aws_sdk_dynamodb::Client,
+    table: &Table,
+) -> anyhow::Result<Option<String>> {
+    let described = dynamodb
+        .describe_time_to_live()
+        .table_name(&table.name)
+        .send()
+        .await
+        .map_err(explain)?;
+    let description = described.time_to_live_description.filter(|description| {
+        let status = description.time_to_live_status();
+        matches!(
+            status,
+            Some(TimeToLiveStatus::Enabled | TimeToLiveStatus::Enabling)
+        )
+    });
+    Ok(description.and_then(|description| description.attribute_name))
+}
+
 /// A table kept from an earlier run must still be the template's table: keys can't be changed afterwards.
 async fn check_same_keys(dynamodb: &aws_sdk_dynamodb::Client, table: &Table) -> anyhow::Result<()> {
     let described = dynamodb
@@ -193,27 +219,32 @@ async fn check_same_keys(dynamodb: &aws_sdk_dynamodb::Client, table: &Table) -> 
     if kept.key_schema() != key_schema(&table.key)? {
         bail!("it exists with another key; delete it (or the data directory) and start again");
     }
-    let mut kept_indexes: Vec<&str> = kept
+    let kept_indexes: BTreeSet<String> = kept
         .global_secondary_indexes()
         .iter()
-        .filter_map(|index| index.index_name())
+        .map(|index| in_words(index.index_name().unwrap_or_default(), index.key_schema()))
         .collect();
-    let mut wanted: Vec<&str> = table
-        .global_indexes
-        .iter()
-        .map(|index| index.name.as_str())
-        .collect();
-    kept_indexes.sort_unstable();
-    wanted.sort_unstable();
+    let mut wanted = BTreeSet::new();
+    for index in &table.global_indexes {
+        wanted.insert(in_words(&index.name, &key_schema(&index.key)?));
+    }
     if kept_indexes != wanted {
+        let list = |indexes: BTreeSet<String>| Vec::from_iter(indexes).join(", ");
         bail!(
             "it exists with the indexes [{}], the template has [{}]; delete it (or the data \
              directory) and start again",
-            kept_indexes.join(", "),
-            wanted.join(", ")
+            list(kept_indexes),
+            list(wanted)
         );
     }
     Ok(())
+}
+
+/// An index with its key, such as `by-name (shop HASH, name RANGE)`.
+fn in_words(index: &str, key: &[KeySchemaElement]) -> String {
+    let part = |part: &KeySchemaElement| format!("{} {}", part.attribute_name(), part.key_type());
+    let key: Vec<String> = key.iter().map(part).collect();
+    format!("{index} ({})", key.join(", "))
 }
 
 async fn create_queue(sqs: &aws_sdk_sqs::Client, queue: &Queue) -> anyhow::Result<PlacedQueue> {
