@@ -39,14 +39,23 @@ const PLAIN_FORMS: [&str; 4] = [
 pub(super) fn stack(resolver: &Resolver) -> Result<Stack, Problem> {
     let resources = resolver.resources()?;
     let queues = resources::storage(resolver)?.queues;
+    let (api, ignored) = http_api::api(resolver, &resources)?;
     let mut stack = Stack {
-        api: http_api::api(resolver, &resources)?,
+        api,
+        ignored,
         ..Stack::default()
     };
     for resource in &resources {
         match resource.kind {
             FUNCTION => {
                 let function = function(resolver, resource)?;
+                if let Some(config) = setting(resolver, resource, "EventInvokeConfig")? {
+                    let line = config.at;
+                    stack.ignored.push(format!(
+                        "line {line}: EventInvokeConfig of {} is not emulated: failed events are tried twice more",
+                        resource.id
+                    ));
+                }
                 events(resolver, resource, &function, &queues, &mut stack)?;
                 stack.functions.push(function);
             }
@@ -230,6 +239,14 @@ fn queue_source(
     if batch_size > MAX_BATCH_SIZE_WITHOUT_WINDOW && window == 0 {
         let expected = "MaximumBatchingWindowInSeconds of at least 1 with a BatchSize above 10";
         return Err(Problem::expected(properties.at, expected, "none"));
+    }
+    if queue.is_fifo() && (batch_size > MAX_BATCH_SIZE_WITHOUT_WINDOW || window > 0) {
+        let expected = format!(
+            "a BatchSize of at most 10 and no window, since {} is a FIFO queue",
+            queue.logical_id
+        );
+        let found = format!("a BatchSize of {batch_size} and a window of {window} s");
+        return Err(Problem::expected(properties.at, expected, found));
     }
     let visibility = visibility_seconds(queue);
     if visibility < function.timeout.as_secs() {

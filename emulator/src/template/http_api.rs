@@ -9,14 +9,22 @@ use super::resources::{self, HTTP_API, IMPLICIT_HTTP_API};
 use super::yaml::Node;
 
 const DEFAULT_ROUTE: &str = "$default";
+const DEFAULT_STAGE: &str = "$default";
+/// Throttling, logs and metrics by route: nobody who calls an API on this machine would notice them.
+const STAGE_SETTINGS: [&str; 2] = ["RouteSettings", "DefaultRouteSettings"];
+/// Settings of a route that whoever wrote them would miss.
+const NOT_EMULATED: [&str; 2] = ["TimeoutInMillis", "RouteSettings"];
 const METHODS: [&str; 8] = [
     "ANY", "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS",
 ];
 const NO_AUTHORIZER: &str = "NONE";
 const DEFAULT_TOKEN_HEADER: &str = "Authorization";
 
-/// The API without its routes, which come from the functions' events.
-pub(super) fn api(resolver: &Resolver, resources: &[Resource<'_>]) -> Result<HttpApi, Problem> {
+/// The API without its routes, which come from the functions' events; and what of it isn't emulated.
+pub(super) fn api(
+    resolver: &Resolver,
+    resources: &[Resource<'_>],
+) -> Result<(HttpApi, Vec<String>), Problem> {
     let mut apis = resources
         .iter()
         .filter(|resource| resource.kind == HTTP_API);
@@ -45,10 +53,21 @@ pub(super) fn api(resolver: &Resolver, resources: &[Resource<'_>]) -> Result<Htt
             "expected routes as HttpApi events of the functions, found an OpenAPI definition";
         return Err(Problem::new(definition.at, message));
     }
+    if let Some(stage) = setting("StageName")?
+        && stage.text()? != DEFAULT_STAGE
+    {
+        return Err(stage.expected("the stage $default, the only one that is emulated"));
+    }
     let cors = match setting("CorsConfiguration")? {
         Some(node) => cors(&node)?,
         None => None,
     };
+    let mut ignored = Vec::new();
+    for key in STAGE_SETTINGS {
+        if let Some(node) = setting(key)? {
+            ignored.push(format!("line {}: {key} is not emulated", node.at));
+        }
+    }
     let mut api = HttpApi {
         id,
         cors,
@@ -61,7 +80,7 @@ pub(super) fn api(resolver: &Resolver, resources: &[Resource<'_>]) -> Result<Htt
             api.default_authorizer = Some(default.text()?.to_owned());
         }
     }
-    Ok(api)
+    Ok((api, ignored))
 }
 
 fn authorizers(auth: &Node) -> Result<BTreeMap<String, Authorizer>, Problem> {
@@ -144,6 +163,12 @@ fn cors(node: &Node) -> Result<Option<Cors>, Problem> {
 
 /// The route of one `HttpApi` event.
 pub(super) fn route(properties: &Node, function: &str, api: &HttpApi) -> Result<Route, Problem> {
+    for key in NOT_EMULATED {
+        if let Some(node) = properties.get(key) {
+            let message = format!("{key} of an HttpApi event is not emulated");
+            return Err(Problem::new(node.at, message));
+        }
+    }
     if let Some(version) = properties.get("PayloadFormatVersion")
         && version.text()? != "2.0"
     {

@@ -62,6 +62,14 @@ pub(crate) struct Queue {
     pub(crate) dead_letters: Option<DeadLetters>,
 }
 
+impl Queue {
+    pub(super) fn is_fifo(&self) -> bool {
+        self.attributes
+            .get("FifoQueue")
+            .is_some_and(|value| value == "true")
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct DeadLetters {
     pub(crate) target_arn: String,

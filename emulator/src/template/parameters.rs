@@ -5,6 +5,9 @@ use std::collections::BTreeMap;
 use super::yaml::{Node, Value};
 use super::{Problem, TemplateError};
 
+/// Parameters whose default is a name under which Systems Manager has their value.
+const STORED: &str = "AWS::SSM::Parameter::Value";
+
 /// Every parameter with its value: text, or a list for the list types.
 pub(super) type Values = BTreeMap<String, Value>;
 
@@ -39,8 +42,13 @@ pub(super) fn settle(root: &Node, given: &BTreeMap<String, String>) -> Result<Va
     };
     let mut values = Values::new();
     for entry in parameters.entries()? {
+        let kind = entry.value.require("Type")?;
         let text = match (given.get(&entry.key), entry.value.get("Default")) {
             (Some(text), _) => text.clone(),
+            (None, _) if kind.text()?.starts_with(STORED) => {
+                let expected = format!("--param {}=VALUE for what SSM would give", entry.key);
+                return Err(Problem::expected(kind.at, expected, "none"));
+            }
             (None, Some(default)) => default_text(default)?,
             (None, None) => {
                 let expected = format!("a Default or --param {}=VALUE", entry.key);

@@ -298,6 +298,14 @@ const EVENT_MISTAKES: &[(&str, &str)] = &[
         "expected PayloadFormatVersion 2.0",
     ),
     (
+        "{Type: SQS, Properties: {Queue: !GetAtt Line.Arn, BatchSize: 11, MaximumBatchingWindowInSeconds: 1}}",
+        "expected a BatchSize of at most 10 and no window, since Line is a FIFO queue",
+    ),
+    (
+        "{Type: HttpApi, Properties: {Path: /, Method: GET, TimeoutInMillis: 50}}",
+        "TimeoutInMillis of an HttpApi event is not emulated",
+    ),
+    (
         "{Type: Schedule, Properties: {Schedule: rate(soon)}}",
         "expected a rate such as rate(1 minute)",
     ),
@@ -309,6 +317,7 @@ fn with_event(event: &str) -> String {
 Resources:
   Q: {{Type: AWS::SQS::Queue}}
   Quick: {{Type: AWS::SQS::Queue, Properties: {{VisibilityTimeout: 1}}}}
+  Line: {{Type: AWS::SQS::Queue, Properties: {{FifoQueue: true}}}}
   F:
     Type: AWS::Serverless::Function
     Metadata: {{BuildProperties: {{Binary: f}}}}
@@ -327,9 +336,41 @@ fn impossible_events_are_refused() {
             .and_then(|template| template.stack())
             .expect_err(event)
             .to_string();
-        assert!(error.starts_with("template.yaml:11:"), "{error}");
+        assert!(error.starts_with("template.yaml:12:"), "{error}");
         assert!(error.contains(wanted), "expected {wanted:?} in {error:?}");
     }
+}
+
+#[test]
+fn what_is_not_emulated_is_said_or_refused() {
+    let api = |settings: &str| {
+        format!(
+            "Resources:\n  Api: {{Type: AWS::Serverless::HttpApi, Properties: {{{settings}}}}}\n  \
+             F:\n    Type: AWS::Serverless::Function\n    \
+             Metadata: {{BuildProperties: {{Binary: f}}}}\n    \
+             Properties: {{EventInvokeConfig: {{MaximumRetryAttempts: 0}}}}\n"
+        )
+    };
+    let stack = load(&api("DefaultRouteSettings: {ThrottlingRateLimit: 1}"), &[])
+        .and_then(|template| template.stack())
+        .expect("a stack");
+    let [settings, retries] = stack.ignored.as_slice() else {
+        panic!("{:?}", stack.ignored);
+    };
+    assert!(settings.starts_with("line 2:"), "{settings}");
+    assert!(settings.contains("DefaultRouteSettings is not emulated"));
+    assert!(retries.starts_with("line 6:"), "{retries}");
+    assert!(retries.contains("EventInvokeConfig of F is not emulated"));
+
+    let staged = load(&api("StageName: v1"), &[]).and_then(|template| template.stack());
+    let error = staged.expect_err("a stage").to_string();
+    assert!(error.contains("expected the stage $default"), "{error}");
+
+    let stored = "Parameters:\n  Image: {Type: 'AWS::SSM::Parameter::Value<String>', Default: /image}\n\
+                  Resources: {}\n";
+    let error = load(stored, &[]).expect_err("a stored value").to_string();
+    assert!(error.contains("expected --param Image=VALUE"), "{error}");
+    load(stored, &[("Image", "x")]).expect("a value that is given");
 }
 
 #[test]
