@@ -19,7 +19,7 @@ use crate::template::Authorizer;
 /// Cognito's default life of an access token, in seconds.
 const DEFAULT_TTL_SECONDS: i64 = 3_600;
 /// Longest life of a token either way; a negative one makes an expired token, for tests.
-const MAX_TTL_SECONDS: i64 = 366 * 86_400;
+const MAX_TTL_SECONDS: u64 = 366 * 86_400;
 const MAX_SUBJECT_CHARS: usize = 256;
 
 /// The claims that a caller of `POST /_local/token` may choose.
@@ -45,7 +45,7 @@ impl Grant {
         }
         if self
             .ttl_seconds
-            .is_some_and(|ttl| ttl.abs() > MAX_TTL_SECONDS)
+            .is_some_and(|ttl| ttl.unsigned_abs() > MAX_TTL_SECONDS)
         {
             return Some("ttl_seconds must be within a year");
         }

@@ -240,6 +240,18 @@ async fn bodies_that_are_not_text_are_base64() {
 }
 
 #[tokio::test]
+async fn no_token_lives_longer_than_a_year_either_way() {
+    let cloud = start(TEMPLATE).await;
+    for ttl in [i64::MIN, i64::MAX] {
+        let grant = json!({ "sub": "alice", "ttl_seconds": ttl }).to_string();
+        let answer = cloud.http.post(cloud.edge("/_local/token")).body(grant);
+        let status = answer.send().await.expect("an answer").status();
+        assert_eq!(status, 400, "{ttl}");
+    }
+    cloud.running.shut_down().await;
+}
+
+#[tokio::test]
 async fn the_gateway_turns_away_what_no_function_should_see() {
     let cloud = start(TEMPLATE).await;
     let expired = cloud
