@@ -212,16 +212,11 @@ impl Prepared {
         let stop = watch::Sender::new(false);
         let mut servers = JoinSet::new();
         let issuer = tokio::task::spawn_blocking(Issuer::generate);
-
         let data = match &options.aws_endpoint {
             Some(endpoint) => Data::Elsewhere(endpoint.clone()),
             None => {
                 let port = self.edge_listener.local_addr()?.port();
-                let file = |name| self.data_dir.as_ref().map(|dir| dir.path.join(name));
-                let dynamodb = DynamoDb::start(file("dynamodb.sqlite").as_deref()).await?;
-                let queues = file("sqs.sqlite");
-                let sqs = Sqs::start(LOCAL_REGION, LOCAL_ACCOUNT, port, queues.as_deref())?;
-                Data::Here(Box::new(DataServices { dynamodb, sqs }))
+                Data::Here(Box::new(start_data(port, self.data_dir.as_ref()).await?))
             }
         };
         let issuer = Arc::new(issuer.await??);
@@ -246,19 +241,10 @@ impl Prepared {
             .clone()
             .unwrap_or_else(|| self.edge_url.clone());
         let clients = Clients::new(&endpoint, &self.region, self.credentials.as_ref());
-        let placed = resources::create(&clients, &storage).await?;
-        let urls: BTreeMap<String, String> = placed
-            .iter()
-            .map(|queue| (queue.logical_id.clone(), queue.url.clone()))
-            .collect();
-        for queue in placed {
-            template.place_queue(&queue.logical_id, queue.url, queue.arn);
-        }
+        let urls = create_storage(&clients, &storage, &mut template).await?;
         if let Data::Here(here) = &edge.data {
-            here.sqs
-                .restore()
-                .await
-                .context("can't restore the queues")?;
+            let restored = here.sqs.restore().await;
+            restored.context("can't restore the queues")?;
         }
 
         let stack = template.stack()?;
@@ -287,14 +273,13 @@ impl Prepared {
         // What it took to get here is on nobody's bill.
         meter.reset(Vec::new());
         let sources = start_sources(&stack, &lambda, &clients, &self.region, &watch);
-        let api_url = self.api_url.clone();
         let url_of = |queue: &Queue| urls.get(&queue.logical_id).cloned();
         let queues = WatchedQueue::all(&storage.queues, url_of, &stack.queue_sources);
         let _ = edge.deployed.set(Deployed {
             lambda: lambda.clone(),
             api,
-            live: Live::new(api_url.clone(), clients, &storage.tables, queues),
-            api_url,
+            live: Live::new(self.api_url.clone(), clients, &storage.tables, queues),
+            api_url: self.api_url.clone(),
         });
 
         Ok(RunningCloud {
@@ -310,6 +295,31 @@ impl Prepared {
             _data_dir: self.data_dir,
         })
     }
+}
+
+/// DynamoDB and SQS of this emulator's own, which is at this port.
+async fn start_data(port: u16, data_dir: Option<&DataDir>) -> anyhow::Result<DataServices> {
+    let file = |name| data_dir.map(|dir| dir.path.join(name));
+    let tables = file("dynamodb.sqlite");
+    let queues = file("sqs.sqlite");
+    Ok(DataServices {
+        dynamodb: DynamoDb::start(tables.as_deref()).await?,
+        sqs: Sqs::start(LOCAL_REGION, LOCAL_ACCOUNT, port, queues.as_deref())?,
+    })
+}
+
+/// Creates tables and queues, and tells the template where the queues are. Gives their URLs by logical id.
+async fn create_storage(
+    clients: &Clients,
+    storage: &Storage,
+    template: &mut Template,
+) -> anyhow::Result<BTreeMap<String, String>> {
+    let mut urls = BTreeMap::new();
+    for queue in resources::create(clients, storage).await? {
+        urls.insert(queue.logical_id.clone(), queue.url.clone());
+        template.place_queue(&queue.logical_id, queue.url, queue.arn);
+    }
+    Ok(urls)
 }
 
 fn check_binaries(stack: &Stack, folder: &Path) -> anyhow::Result<()> {

@@ -118,6 +118,6 @@ pub(super) async fn key_set(State(edge): State<Arc<Edge>>) -> Json<Value> {
     Json(edge.issuer.key_set())
 }
 
-fn problem(status: StatusCode, message: &str) -> Response {
+pub(crate) fn problem(status: StatusCode, message: &str) -> Response {
     (status, Json(json!({ "message": message }))).into_response()
 }

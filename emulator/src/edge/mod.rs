@@ -22,6 +22,7 @@ use axum::routing::{get, post};
 
 pub(crate) use aws::failure_with;
 pub(crate) use dynamodb::DynamoDb;
+pub(crate) use local::problem;
 pub(crate) use sqs::Sqs;
 
 use crate::issuer::Issuer;

@@ -10,10 +10,9 @@ use axum::http::header::{
 };
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{Html, IntoResponse as _, Redirect, Response};
-use serde_json::json;
 
 use super::{otlp, story};
-use crate::edge::Edge;
+use crate::edge::{Edge, problem};
 
 /// The page's address.
 pub(crate) const PAGE: &str = "/_local/";
@@ -91,8 +90,4 @@ pub(crate) async fn take_traces(
     body: Bytes,
 ) -> Response {
     otlp::take(&edge.watch.traces, &headers, body)
-}
-
-fn problem(status: StatusCode, message: &str) -> Response {
-    (status, Json(json!({ "message": message }))).into_response()
 }
