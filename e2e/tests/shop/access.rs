@@ -1,22 +1,52 @@
 //! Who gets in, and what is whose.
 
-use e2e::{Shop, Shopper, line, lines};
+use e2e::{Shop, Shopper, lines};
 use reqwest::Method;
-use serde_json::json;
+use serde_json::{Value, json};
 
-/// Every route that needs a signed-in user, with a cart and an order to ask for.
-fn personal_routes(cart: &str, order: &str, product: &str) -> Vec<(Method, String)> {
-    let route = |method, path: &str| (method, path.to_owned());
+use crate::openapi::Contract;
+
+/// Every route that openapi.yaml does not leave open to all, with a cart, an order and a product to ask for.
+fn guarded_routes(cart: &str, order: &str, product: &str) -> Vec<(Method, String)> {
+    let contract = Contract::read();
+    let operations = contract.operations();
+    let is_open = |operation: &Value| operation["security"].as_array().is_some_and(Vec::is_empty);
+    let guarded = operations
+        .iter()
+        .filter(|(_, operation)| !is_open(operation));
+    let routes = guarded.map(|(name, _)| {
+        let (method, path) = name.split_once(' ').expect("a method and a path");
+        let path = path
+            .replace("{cart_id}", cart)
+            .replace("{order_id}", order)
+            .replace("{product_id}", product);
+        assert!(!path.contains('{'), "what to ask for in {path}?");
+        (method.parse().expect("a method"), path)
+    });
+    routes.collect()
+}
+
+/// All that can be asked about a cart or an order of one's own, with a body that would do.
+fn private_things(cart: &str, order: &str, product: &str) -> Vec<(Method, String, Value)> {
+    let item = format!("/carts/{cart}/items/{product}");
+    let one = json!({ "product_id": product, "quantity": 1 });
     vec![
-        route(Method::POST, "/carts"),
-        route(Method::GET, &format!("/carts/{cart}")),
-        route(Method::POST, &format!("/carts/{cart}/items")),
-        route(Method::PUT, &format!("/carts/{cart}/items/{product}")),
-        route(Method::DELETE, &format!("/carts/{cart}/items/{product}")),
-        route(Method::POST, &format!("/carts/{cart}/checkout")),
-        route(Method::POST, "/checkouts"),
-        route(Method::GET, "/orders"),
-        route(Method::GET, &format!("/orders/{order}")),
+        (Method::GET, format!("/carts/{cart}"), json!({})),
+        (Method::POST, format!("/carts/{cart}/items"), one),
+        (Method::PUT, item.clone(), json!({ "quantity": 2 })),
+        (Method::DELETE, item, json!({})),
+        (Method::POST, format!("/carts/{cart}/checkout"), json!({})),
+        (Method::GET, format!("/orders/{order}"), json!({})),
+        (
+            Method::POST,
+            format!("/orders/{order}/payment"),
+            json!({ "card_number": "4242 4242 4242 4242" }),
+        ),
+        (
+            Method::POST,
+            format!("/orders/{order}/cancellation"),
+            json!({}),
+        ),
     ]
 }
 
@@ -61,7 +91,7 @@ async fn only_a_good_token_gets_in() {
         ),
     ];
     for (name, intruder) in &intruders {
-        for (method, path) in personal_routes(&cart, &order, &lamp.to_string()) {
+        for (method, path) in guarded_routes(&cart, &order, &lamp.to_string()) {
             let request = intruder.request(method, &path).json(&lines(&[(lamp, 1)]));
             let answer = intruder.send(request).await;
             assert_eq!(answer.status, 401, "{name}: {answer}");
@@ -107,16 +137,9 @@ async fn nobody_sees_another_s_cart_or_order() {
 /// Another's things look exactly like things that never were.
 async fn unseen(eve: &Shopper<'_>, cart: &str, order: &str, product: &str) {
     let never = "01934f2b-1d5e-7c40-8a4e-3f2b9d6c7e10";
-    let theirs = personal_routes(cart, order, product);
-    let nobodys = personal_routes(never, never, product);
-    for ((method, path), (_, never)) in theirs.into_iter().zip(nobodys) {
-        if path == never {
-            continue;
-        }
-        let body = match method {
-            Method::PUT => json!({ "quantity": 2 }),
-            _ => line(product.parse().expect("is an id"), 1),
-        };
+    let theirs = private_things(cart, order, product);
+    let nobodys = private_things(never, never, product);
+    for ((method, path, body), (_, never, _)) in theirs.into_iter().zip(nobodys) {
         let ask = |path: &str| eve.send(eve.request(method.clone(), path).json(&body));
         let theirs = ask(&path).await.expect_problem(404);
         let nobodys = ask(&never).await.expect_problem(404);

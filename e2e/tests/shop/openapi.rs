@@ -38,13 +38,13 @@ const UNREACHABLE: [(&str, &str, &str); 5] = [
 ];
 
 /// The documented API, and what of it was seen.
-struct Contract {
+pub(crate) struct Contract {
     document: Value,
     seen: BTreeSet<(String, String)>,
 }
 
 impl Contract {
-    fn read() -> Contract {
+    pub(crate) fn read() -> Contract {
         let text = fs::read_to_string(OPENAPI).expect("openapi.yaml is readable");
         let document = serde_yaml_ng::from_str(&text).expect("openapi.yaml is YAML");
         Contract {
@@ -65,7 +65,8 @@ impl Contract {
         }
     }
 
-    fn operations(&self) -> Vec<(String, &Value)> {
+    /// Each operation, such as `GET /orders`, with what is documented of it.
+    pub(crate) fn operations(&self) -> Vec<(String, &Value)> {
         let paths = self.document["paths"].as_object().expect("there are paths");
         let methods = ["get", "post", "put", "patch", "delete"];
         paths
