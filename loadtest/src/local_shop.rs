@@ -2,10 +2,9 @@
 
 use std::env;
 use std::fs::{self, File};
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
-use std::time::{Duration, Instant};
+use std::process::{self, Stdio};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, bail};
 use serde::Deserialize;
@@ -16,6 +15,12 @@ use crate::meter::MeterReading;
 
 /// How long a shop may take to open: it builds its functions first, which takes minutes once.
 const OPENING: Duration = Duration::from_secs(30 * 60);
+
+/// How long a shop that is open may take to say so.
+const ANSWER: Duration = Duration::from_secs(5);
+
+/// What stands before the AWS edge's URL in what the emulator prints when it is open.
+const EDGE_LABEL: &str = "AWS edge";
 
 /// How the shop's binaries are built.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,12 +72,16 @@ impl LocalShop {
     /// The shop whose AWS edge is at this URL, or `None` when nothing answers there.
     ///
     /// # Errors
-    /// When something else answers.
+    /// When something else answers, or what listens there says nothing.
     pub async fn find(edge_url: &str) -> Result<Option<LocalShop>> {
         let http = reqwest::Client::new();
         let url = format!("{edge_url}/_local/health");
-        let Ok(answer) = http.get(&url).send().await else {
-            return Ok(None);
+        let answer = match http.get(&url).timeout(ANSWER).send().await {
+            Ok(answer) => answer,
+            Err(error) if error.is_timeout() => {
+                return Err(error).context(format!("what listens at {edge_url} does not answer"));
+            }
+            Err(_) => return Ok(None),
         };
         let health: Health = answer
             .json()
@@ -94,13 +103,11 @@ impl LocalShop {
     /// When it does not build or does not open; tells where to read why.
     pub async fn start(profile: Profile, arguments: &[&str]) -> Result<LocalShop> {
         let program = build(profile).await?;
-        let (port, edge_port) = free_ports()?;
-        let log = log_file(&program)?;
+        let log = log_file()?;
         let output =
             File::create(&log).with_context(|| format!("cannot write {}", log.display()))?;
         let mut emulator = Command::new(&program)
-            .args(["--no-seed", "--port", &port.to_string()])
-            .args(["--edge-port", &edge_port.to_string()])
+            .args(["--no-seed", "--port", "0", "--edge-port", "0"])
             .args(arguments)
             .stdin(Stdio::null())
             .stdout(output.try_clone()?)
@@ -108,10 +115,11 @@ impl LocalShop {
             .kill_on_drop(true)
             .spawn()
             .with_context(|| format!("cannot run {}", program.display()))?;
-        let edge_url = format!("http://127.0.0.1:{edge_port}");
         let give_up = Instant::now() + OPENING;
         while Instant::now() < give_up {
-            if let Ok(Some(shop)) = LocalShop::find(&edge_url).await {
+            if let Some(edge_url) = announced_edge(&fs::read_to_string(&log)?) {
+                let shop = LocalShop::find(edge_url).await?;
+                let shop = shop.with_context(|| format!("nothing answers at {edge_url}"))?;
                 let _started = Some(emulator);
                 return Ok(LocalShop { _started, ..shop });
             }
@@ -213,20 +221,17 @@ fn target_directory() -> Result<PathBuf> {
         .to_owned())
 }
 
-fn log_file(program: &Path) -> Result<PathBuf> {
+/// A file of this run's own.
+fn log_file() -> Result<PathBuf> {
     let folder = target_directory()?.join("loadtest");
     fs::create_dir_all(&folder)?;
-    let name = program.file_name().unwrap_or_default().to_string_lossy();
-    Ok(folder.join(format!("{name}.log")))
+    let started = SystemTime::now().duration_since(UNIX_EPOCH)?.as_millis();
+    Ok(folder.join(format!("emulator-{started}-{}.log", process::id())))
 }
 
-/// Two ports that are free at the moment.
-fn free_ports() -> Result<(u16, u16)> {
-    let listeners = [
-        TcpListener::bind("127.0.0.1:0")?,
-        TcpListener::bind("127.0.0.1:0")?,
-    ];
-    let [one, other] =
-        listeners.map(|listener| listener.local_addr().map(|address| address.port()));
-    Ok((one?, other?))
+/// The URL of the AWS edge, once the emulator has printed the whole line with it.
+fn announced_edge(output: &str) -> Option<&str> {
+    let (_, line) = output.split_once(EDGE_LABEL)?;
+    let (line, _) = line.split_once('\n')?;
+    line.split_whitespace().next()
 }

@@ -30,8 +30,8 @@ pub(crate) struct Arguments {
     /// Buyers a second in the flash sale [default: 500; with --quick 100]
     #[arg(long)]
     rate: Option<u32>,
-    /// Seconds of each part [default: 30; with --quick 6]
-    #[arg(long)]
+    /// Seconds of each part, up to 870: unpaid orders can hold their units for 900 [default: 30; with --quick 6]
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=870))]
     seconds: Option<u32>,
     /// Keep k6's HTML reports in this directory
     #[arg(long, value_name = "DIR")]

@@ -25,9 +25,9 @@ const FOR_REST: Duration = Duration::from_secs(180);
 /// By when everything that was submitted must be decided: the run has waited for all of it already.
 const FOR_A_DECISION: Duration = Duration::from_secs(5);
 
-/// How long accepted orders hold their units unpaid: long enough for a flash sale to end before its
-/// first units come back, short enough for the ordinary day's to come back before the audit.
-const PAYMENT_WINDOW: &str = "PaymentWindowSeconds=60";
+/// How much longer than a flash sale accepted orders hold their units unpaid: the sale's first units come
+/// back when it is over and everybody knows, the ordinary day's before the audit gives up.
+const BEYOND_THE_SALE: u32 = 30;
 
 /// How late an unpaid order may expire.
 const FOR_AN_EXPIRY: Duration = Duration::from_secs(60);
@@ -60,7 +60,7 @@ impl Load {
 /// Whether the shop stood the test.
 pub(crate) async fn run(arguments: &Arguments, k6: &K6) -> Result<bool> {
     let load = Load::of(arguments);
-    let shop = open_shop(arguments).await?;
+    let shop = open_shop(arguments, &load).await?;
     let cloud = Cloud::connect(&CloudArguments {
         endpoint: Some(shop.edge_url.clone()),
         ..CloudArguments::default()
@@ -89,7 +89,7 @@ pub(crate) async fn run(arguments: &Arguments, k6: &K6) -> Result<bool> {
     Ok(verdict(&day, &sale, &report))
 }
 
-async fn open_shop(arguments: &Arguments) -> Result<LocalShop> {
+async fn open_shop(arguments: &Arguments, load: &Load) -> Result<LocalShop> {
     if let Some(shop) = LocalShop::find(&arguments.edge_url).await? {
         println!("Using the shop that is open at {}", shop.api_url);
         return Ok(shop);
@@ -100,7 +100,11 @@ async fn open_shop(arguments: &Arguments) -> Result<LocalShop> {
     } else {
         Profile::Release
     };
-    LocalShop::start(profile, &["--no-traces", "--param", PAYMENT_WINDOW]).await
+    let window = format!(
+        "PaymentWindowSeconds={}",
+        load.seconds.saturating_add(BEYOND_THE_SALE)
+    );
+    LocalShop::start(profile, &["--no-traces", "--param", &window]).await
 }
 
 async fn ordinary_day(
