@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
-use loadtest::LocalShop;
+use loadtest::{LocalShop, cargo};
 use serde::Serialize;
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpListener;
@@ -104,7 +104,7 @@ pub(crate) async fn measure(arguments: &Arguments) -> Result<()> {
 }
 
 fn build_bare() -> Result<PathBuf> {
-    let built = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+    let built = cargo()
         .args(["build", "--workspace", "--release", "--example", BARE])
         .status()
         .context("cannot run cargo")?;

@@ -8,7 +8,7 @@ use clap::Args;
 use crate::Crowd;
 use crate::arrival::Arrival;
 use crate::measure::{Bench, Opening, Plan};
-use crate::measurement::{Mode, processor_table};
+use crate::measurement::Mode;
 
 /// Units that are there at first.
 const UNITS: u64 = 10;
@@ -47,6 +47,5 @@ pub(crate) async fn measure(arguments: &Arguments) -> Result<()> {
         "answer p50/p95/p99 ms: {:.1} / {:.1} / {:.1}",
         measured.acceptance_ms.p50, measured.acceptance_ms.p95, measured.acceptance_ms.p99
     );
-    println!("{}", processor_table(&measured));
     arguments.crowd.write(&measured)
 }

@@ -1,6 +1,7 @@
 //! Builds the binaries that the template names.
 
 use std::collections::BTreeSet;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -83,9 +84,24 @@ fn metadata(folder: &Path) -> anyhow::Result<Metadata> {
     serde_json::from_slice(&output.stdout).context("can't read what cargo metadata says")
 }
 
+/// What cargo tells a program that it runs of the program's package. Some build scripts look at these (ring's
+/// does); left in place, they would find something else in our build than in one from a shell, and each would
+/// undo what the other has built.
+const ABOUT_OUR_PACKAGE: [&str; 2] = ["CARGO_PKG_", "CARGO_MANIFEST_"];
+
 /// The cargo that runs this program, if one does.
 fn cargo(folder: &Path) -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    let names = std::env::vars_os().map(|(name, _)| name);
+    let about_us = |name: &OsString| {
+        let name = name.to_string_lossy();
+        ABOUT_OUR_PACKAGE
+            .iter()
+            .any(|about| name.starts_with(about))
+    };
+    for name in names.filter(about_us) {
+        command.env_remove(name);
+    }
     let folder = if folder.as_os_str().is_empty() {
         Path::new(".")
     } else {

@@ -11,6 +11,7 @@ use serde::Deserialize;
 use serde_json::json;
 use tokio::process::{Child, Command};
 
+use crate::cargo::cargo;
 use crate::meter::MeterReading;
 
 /// How long a shop may take to open: it builds its functions first, which takes minutes once.
@@ -195,13 +196,13 @@ impl LocalShop {
 
 /// Builds the emulator, and with it everything that it would build for itself when it starts.
 async fn build(profile: Profile) -> Result<PathBuf> {
-    let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    let mut build = Command::from(cargo());
     // As the emulator builds the functions: with the features of the whole workspace.
-    cargo.args(["build", "--workspace", "--bin", "emulator"]);
+    build.args(["build", "--workspace", "--bin", "emulator"]);
     if profile == Profile::Release {
-        cargo.arg("--release");
+        build.arg("--release");
     }
-    let status = cargo.status().await.context("cannot run cargo")?;
+    let status = build.status().await.context("cannot run cargo")?;
     if !status.success() {
         bail!("the emulator does not build: see cargo's errors above");
     }

@@ -24,10 +24,10 @@ pub(crate) struct Arguments {
     /// The AWS edge of the shop to use; when nothing answers there, one is started
     #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:4566")]
     edge_url: String,
-    /// Shoppers at once on the ordinary day [default: 800; with --quick 40]
+    /// Shoppers at once on the ordinary day [default: 200; with --quick 40]
     #[arg(long)]
     shoppers: Option<u32>,
-    /// Buyers a second in the flash sale [default: 500; with --quick 100]
+    /// Buyers a second in the flash sale [default: 300; with --quick 100]
     #[arg(long)]
     rate: Option<u32>,
     /// Seconds of each part, up to 870: unpaid orders can hold their units for 900 [default: 30; with --quick 6]

@@ -47,7 +47,7 @@ impl Load {
         let usual = if arguments.quick {
             (40, 100, 6)
         } else {
-            (800, 500, 30)
+            (200, 300, 30)
         };
         Load {
             shoppers: arguments.shoppers.unwrap_or(usual.0),
