@@ -1,8 +1,8 @@
 //! Cold starts: from exec to the first request for work, and how large the binaries are.
 //!
 //! Each function's real process environment is taken from a running shop, but for its endpoint: so it gets
-//! ready for AWS, with TLS. The bare function gets one of theirs. Then every binary is started again and again, with a Runtime API that only notes when the
-//! process first asks for work.
+//! ready for AWS, with TLS. The bare function gets one of theirs. Then every binary is started again and
+//! again, with a Runtime API that only notes when the process first asks for work.
 
 use std::collections::BTreeMap;
 use std::fs;

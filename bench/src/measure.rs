@@ -20,7 +20,7 @@ use crate::processor::ProcessorTimes;
 pub(crate) const PLENTY: Units = 1_000_000_000;
 
 /// Processes of a function at once where calls take as long as on AWS: enough that, as there, no buyer
-/// waits for one. Without those latencies the emulator's own number is best for two cores.
+/// waits for one. Without those latencies more than the emulator's own number would only share the same cores.
 const PROCESSES_AS_ON_AWS: &str = "100";
 
 /// A shop to measure, with what is needed to look behind its counter.

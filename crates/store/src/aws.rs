@@ -111,9 +111,10 @@ fn sdk_config(service_endpoint: &'static str) -> Result<SdkConfig, MissingVariab
     })
 }
 
-/// The roots of all certificates that AWS's services have, as of 2026-11: Amazon Trust Services says to trust
-/// these five. Reading a system's hundred and more was a third of a cold start.
-/// Source: https://www.amazontrust.com/repository/
+/// The roots that Amazon Trust Services recommends for a trust store of one's own: all five, by whose keys
+/// AWS's services are known. Reading a system's hundred and more took longer than all the rest of a cold
+/// start (docs/performance.md).
+/// Source: https://www.amazontrust.com/repository/, which also lists the hashes of their keys.
 const AMAZON_ROOTS: &[u8] = include_bytes!("amazon_roots.pem");
 
 /// AWS's services, over TLS: one client for all of them, so that it is made once.
@@ -142,8 +143,18 @@ fn http_client(endpoint: Option<&str>) -> SharedHttpClient {
 mod tests {
     use super::*;
 
+    /// A client makes its connector when it is made itself, and a connector reads the roots.
     #[test]
-    fn amazons_roots_can_be_read() {
-        LazyLock::force(&AWS);
+    fn aws_is_met_with_amazons_five_roots() {
+        let certificates = str::from_utf8(AMAZON_ROOTS).expect("PEM is text");
+        assert_eq!(certificates.matches("BEGIN CERTIFICATE").count(), 5);
+        let config = SdkConfig::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new("us-east-1"))
+            .http_client(http_client(None))
+            .sleep_impl(SharedAsyncSleep::new(TokioSleep::new()))
+            .time_source(SharedTimeSource::new(SystemTimeSource::new()))
+            .build();
+        let _ = aws_sdk_dynamodb::Client::new(&config);
     }
 }
