@@ -1,5 +1,7 @@
-//! Reading many items by their keys.
+//! Reading many items by their keys, of one table or of several at once.
 
+use std::array;
+use std::mem;
 use std::time::{Duration, Instant};
 
 use aws_sdk_dynamodb::Client;
@@ -9,7 +11,7 @@ use crate::backoff::Backoff;
 use crate::error::StoreError;
 use crate::item::Item;
 
-/// Keys in one `BatchGetItem`.
+/// Keys in one `BatchGetItem`, of all its tables together.
 /// Source: Amazon DynamoDB API Reference, `BatchGetItem`.
 const MAX_KEYS: usize = 100;
 
@@ -25,41 +27,66 @@ pub(crate) enum Freshness {
     Eventual,
 }
 
-/// The items of a table with these keys, in no particular order; absent ones are left out. No key
-/// may be given twice.
-pub(crate) async fn batch_get(
+/// What is wanted of one table.
+#[derive(Debug)]
+pub(crate) struct Wanted<'a> {
+    pub(crate) table: &'a str,
+    /// Which items; none twice.
+    pub(crate) keys: Vec<Item>,
+    pub(crate) freshness: Freshness,
+    /// Which of their attributes: all if `None`.
+    pub(crate) attributes: Option<&'a str>,
+}
+
+impl Wanted<'_> {
+    /// Takes up to `room` of the keys, as a part of a request.
+    fn take(&mut self, room: usize) -> Result<Option<KeysAndAttributes>, StoreError> {
+        let rest = self.keys.split_off(self.keys.len().min(room));
+        let keys = mem::replace(&mut self.keys, rest);
+        if keys.is_empty() {
+            return Ok(None);
+        }
+        KeysAndAttributes::builder()
+            .set_keys(Some(keys))
+            .consistent_read(self.freshness == Freshness::Consistent)
+            .set_projection_expression(self.attributes.map(str::to_owned))
+            .build()
+            .map(Some)
+            .map_err(|error| StoreError::Refused(error.to_string()))
+    }
+}
+
+/// The items of each table, in no particular order; absent ones are left out. No table may be named
+/// twice.
+pub(crate) async fn batch_get<const TABLES: usize>(
     client: &Client,
-    table: &str,
-    keys: impl IntoIterator<Item = Item>,
-    freshness: Freshness,
-    attributes: Option<&str>,
-) -> Result<Vec<Item>, StoreError> {
+    mut wanted: [Wanted<'_>; TABLES],
+) -> Result<[Vec<Item>; TABLES], StoreError> {
     let deadline = Instant::now() + UNPROCESSED_PATIENCE;
     let mut backoff = Backoff::default();
-    let mut wanted: Vec<Item> = keys.into_iter().collect();
-    let mut found = Vec::with_capacity(wanted.len());
-    while !wanted.is_empty() {
-        let rest = wanted.split_off(wanted.len().min(MAX_KEYS));
-        let request = KeysAndAttributes::builder()
-            .set_keys(Some(wanted))
-            .consistent_read(freshness == Freshness::Consistent)
-            .set_projection_expression(attributes.map(str::to_owned))
-            .build()
-            .map_err(|error| StoreError::Refused(error.to_string()))?;
-        let answer = client
-            .batch_get_item()
-            .request_items(table, request)
-            .send()
-            .await?;
-        let read = answer.responses.and_then(|mut tables| tables.remove(table));
-        found.extend(read.unwrap_or_default());
-        wanted = rest;
-        let left_over = answer
-            .unprocessed_keys
-            .and_then(|mut tables| tables.remove(table));
-        if let Some(left_over) = left_over {
-            wanted.extend(left_over.keys);
-            let out_of_time = |_| StoreError::Unavailable(format!("{table} left keys unread"));
+    let mut found = array::from_fn(|_| Vec::new());
+    while wanted.iter().any(|table| !table.keys.is_empty()) {
+        let mut request = client.batch_get_item();
+        let mut room = MAX_KEYS;
+        for table in &mut wanted {
+            if let Some(part) = table.take(room)? {
+                room -= part.keys().len();
+                request = request.request_items(table.table, part);
+            }
+        }
+        let answer = request.send().await?;
+        let mut read = answer.responses.unwrap_or_default();
+        let mut left_over = answer.unprocessed_keys.unwrap_or_default();
+        let busy = !left_over.is_empty();
+        for (table, found) in wanted.iter_mut().zip(&mut found) {
+            found.extend(read.remove(table.table).unwrap_or_default());
+            let again = left_over.remove(table.table);
+            table
+                .keys
+                .extend(again.into_iter().flat_map(|left| left.keys));
+        }
+        if busy {
+            let out_of_time = |_| StoreError::Unavailable("keys were left unread".into());
             backoff.wait(deadline).await.map_err(out_of_time)?;
         }
     }

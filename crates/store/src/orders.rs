@@ -14,9 +14,9 @@ use jiff::Timestamp;
 
 use crate::aws::{MissingVariable, from_env};
 use crate::backoff::Backoff;
-use crate::batch_get::{Freshness, batch_get};
+use crate::batch_get::{Freshness, Wanted, batch_get};
 use crate::error::StoreError;
-use crate::item::{read_text, readable, text};
+use crate::item::{Item, read_text, readable, text};
 use crate::page::Page;
 use crate::transaction::CONFLICT_PATIENCE;
 
@@ -121,15 +121,11 @@ impl Orders {
         let keys = keys
             .into_iter()
             .map(|order| key(&order.user_id, order.order_id));
-        let only_keys = Some("user_id, order_id");
-        let items = batch_get(
-            &self.client,
-            &self.table,
-            keys,
-            Freshness::Consistent,
-            only_keys,
-        )
-        .await?;
+        let wanted = Wanted {
+            attributes: Some("user_id, order_id"),
+            ..self.wanted(keys)
+        };
+        let [items] = batch_get(&self.client, [wanted]).await?;
         items.iter().map(read_key).collect()
     }
 
@@ -144,9 +140,18 @@ impl Orders {
         let keys = keys
             .into_iter()
             .map(|order| key(&order.user_id, order.order_id));
-        let items = batch_get(&self.client, &self.table, keys, Freshness::Consistent, None).await?;
+        let [items] = batch_get(&self.client, [self.wanted(keys)]).await?;
         let keyed = |item| read_order(item).map(|order| (order.key(), order));
         Ok(readable(&items, keyed).into_iter().collect())
+    }
+
+    fn wanted(&self, keys: impl Iterator<Item = Item>) -> Wanted<'_> {
+        Wanted {
+            table: &self.table,
+            keys: keys.collect(),
+            freshness: Freshness::Consistent,
+            attributes: None,
+        }
     }
 
     /// Takes an order one step further, on condition that it is still as it was loaded. For steps

@@ -12,7 +12,7 @@ use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
 use crate::aws::{MissingVariable, from_env};
-use crate::batch_get::{Freshness, batch_get};
+use crate::batch_get::{Freshness, Wanted, batch_get};
 use crate::error::StoreError;
 use crate::item::{Item, checked, item, number, read_number, read_text, readable, text};
 use crate::page::Page;
@@ -95,10 +95,17 @@ impl Products {
         &self,
         products: impl IntoIterator<Item = ProductId>,
     ) -> Result<HashMap<ProductId, Product>, StoreError> {
-        let keys = products.into_iter().map(key);
-        let items = batch_get(&self.client, &self.table, keys, Freshness::Consistent, None).await?;
-        let read = |item| read_product(item).map(|product| (product.product_id, product));
-        Ok(readable(&items, read).into_iter().collect())
+        let [items] = batch_get(&self.client, [self.wanted(products)]).await?;
+        Ok(by_id(&items))
+    }
+
+    pub(crate) fn wanted(&self, products: impl IntoIterator<Item = ProductId>) -> Wanted<'_> {
+        Wanted {
+            table: &self.table,
+            keys: products.into_iter().map(key).collect(),
+            freshness: Freshness::Consistent,
+            attributes: None,
+        }
     }
 
     /// Up to `limit` products in the order of their names, from behind `after` on.
@@ -223,6 +230,12 @@ impl Products {
             .await?;
         Ok(())
     }
+}
+
+/// The products that can be read.
+pub(crate) fn by_id(items: &[Item]) -> HashMap<ProductId, Product> {
+    let read = |item| read_product(item).map(|product| (product.product_id, product));
+    readable(items, read).into_iter().collect()
 }
 
 fn key(product_id: ProductId) -> Item {

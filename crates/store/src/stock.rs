@@ -7,7 +7,7 @@ use aws_sdk_dynamodb::types::{ReturnValuesOnConditionCheckFailure, TransactWrite
 use domain::{ProductId, Shelf, Units};
 
 use crate::aws::{MissingVariable, from_env};
-use crate::batch_get::{Freshness, batch_get};
+use crate::batch_get::{Freshness, Wanted, batch_get};
 use crate::error::StoreError;
 use crate::idempotency_keys::Once;
 use crate::item::{Item, item, number, read_number, read_text, readable, tell_unreadable, text};
@@ -67,8 +67,7 @@ impl Stock {
         products: impl IntoIterator<Item = ProductId>,
     ) -> Result<HashMap<ProductId, StockLevel>, StoreError> {
         let items = self.read(products, Freshness::Eventual).await?;
-        let level = |item| Ok((read_text(item, "product_id")?, stock_level(item)?));
-        Ok(readable(&items, level).into_iter().collect())
+        Ok(levels(&items))
     }
 
     /// What is available of these products right now, to decide by; and the products of which nobody
@@ -101,8 +100,21 @@ impl Stock {
         products: impl IntoIterator<Item = ProductId>,
         freshness: Freshness,
     ) -> Result<Vec<Item>, StoreError> {
-        let keys = products.into_iter().map(key);
-        batch_get(&self.client, &self.table, keys, freshness, None).await
+        let [items] = batch_get(&self.client, [self.wanted(products, freshness)]).await?;
+        Ok(items)
+    }
+
+    pub(crate) fn wanted(
+        &self,
+        products: impl IntoIterator<Item = ProductId>,
+        freshness: Freshness,
+    ) -> Wanted<'_> {
+        Wanted {
+            table: &self.table,
+            keys: products.into_iter().map(key).collect(),
+            freshness,
+            attributes: None,
+        }
     }
 
     /// Stocks a product for the first time. `false` when it was stocked before: then nothing
@@ -197,6 +209,12 @@ impl Stock {
 
 fn key(product_id: ProductId) -> Item {
     item([("product_id", text(product_id))])
+}
+
+/// The stock that can be read.
+pub(crate) fn levels(items: &[Item]) -> HashMap<ProductId, StockLevel> {
+    let level = |item| Ok((read_text(item, "product_id")?, stock_level(item)?));
+    readable(items, level).into_iter().collect()
 }
 
 fn stock_level(item: &Item) -> Result<StockLevel, StoreError> {

@@ -78,6 +78,9 @@ async fn a_rush_pays_a_new_price_soon() {
     mia.post(&format!("{path}/stock"), &stock).await.expect(200);
     let before = ada.find_out(&[(product, 1)]).await;
     assert_eq!(before["total"], "129.90");
+    let cart = format!("/carts/{}", ada.cart(&[(product, 1)]).await);
+    let shown = ada.get(&cart).await.expect(200);
+    assert_eq!(shown.body["total"], "129.90");
 
     let request = mia.request(Method::PATCH, &path).header("If-Match", "*");
     let cheaper = request.json(&json!({ "price": "99" }));
@@ -85,6 +88,11 @@ async fn a_rush_pays_a_new_price_soon() {
     eventually("an order at the new price", PATIENCE, || async {
         let order = ada.find_out(&[(product, 1)]).await;
         (order["total"] == "99.00").then_some(())
+    })
+    .await;
+    eventually("the cart at the new price", PATIENCE, || async {
+        let shown = ada.get(&cart).await.expect(200);
+        (shown.body["total"] == "99.00").then_some(())
     })
     .await;
 }

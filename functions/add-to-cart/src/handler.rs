@@ -1,4 +1,4 @@
-//! A cart until it is checked out. Its prices are those of the moment it is looked at.
+//! A cart until it is checked out. Its prices are those of the moment it is looked at, or of a second before.
 
 use std::collections::HashMap;
 
@@ -8,12 +8,13 @@ use domain::{Cart, CartState, Product, ProductId, Quantity};
 use jiff::Timestamp;
 use lambda_http::Request;
 use serde::Deserialize;
-use store::{Carts, Products, StoreError};
+use store::{Carts, Memory, Products, StoreError};
 
 /// Where shoppers fill their carts.
 pub(crate) struct CartDesk {
     pub(crate) carts: Carts,
     pub(crate) products: Products,
+    pub(crate) seen: Memory<Product>,
 }
 
 #[derive(Default, Deserialize)]
@@ -46,7 +47,7 @@ impl CartDesk {
     async fn open(&self, caller: Caller, request: &Request) -> Result<Reply, ApiError> {
         let NewCart { lines } = api::json_if_any(request)?;
         let basket = api::basket(&lines)?;
-        let products = self.products.get_many(basket.products()).await?;
+        let products = self.products(basket.products()).await?;
         api::for_sale(lines.iter().map(|Object(line)| line.product_id), &products)?;
         let cart = Cart::open(api::new_cart_id(), caller.user_id, basket, Timestamp::now());
         if !self.carts.create(&cart).await? {
@@ -115,14 +116,23 @@ impl CartDesk {
     }
 
     async fn has(&self, product_id: ProductId) -> Result<bool, StoreError> {
-        let products = self.products.get_many([product_id]).await?;
+        let products = self.products([product_id]).await?;
         Ok(products.contains_key(&product_id))
+    }
+
+    /// The products that exist among these.
+    async fn products(
+        &self,
+        products: impl IntoIterator<Item = ProductId>,
+    ) -> Result<HashMap<ProductId, Product>, StoreError> {
+        let read = async |unseen: Vec<ProductId>| self.products.get_many(unseen).await;
+        self.seen.look_up(products, read).await
     }
 
     async fn priced(&self, cart: &Cart) -> Result<Reply, ApiError> {
         let products = match &cart.state {
-            CartState::Open(basket) => self.products.get_many(basket.products()).await?,
-            CartState::Submitted { .. } => HashMap::<ProductId, Product>::new(),
+            CartState::Open(basket) => self.products(basket.products()).await?,
+            CartState::Submitted { .. } => HashMap::new(),
         };
         Ok(api::personal(&CartView::new(cart, &products)))
     }

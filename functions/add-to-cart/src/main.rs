@@ -3,7 +3,7 @@
 mod handler;
 
 use handler::CartDesk;
-use store::{Carts, Products};
+use store::{Carts, Memory, Products};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_http::Error> {
@@ -12,6 +12,7 @@ async fn main() -> Result<(), lambda_http::Error> {
     let desk = CartDesk {
         carts: Carts::from_env(&books)?,
         products: Products::from_env(&books)?,
+        seen: Memory::default(),
     };
     api::serve(|request| handler::handle(&desk, request)).await
 }

@@ -2,20 +2,21 @@
 //! its lines and prices for good, so whatever is cut off halfway may simply be sent again: the same
 //! checkout goes into the queue, and whoever decides it drops what was decided before.
 
+use std::collections::HashMap;
+
 use api::{ApiError, Caller, Identity, Purchase, Reply, Thing};
-use domain::{Basket, Cart, CartId, CartState, UserId};
+use domain::{Basket, Cart, CartId, CartState, Product, ProductId, Shortage, UserId};
 use jiff::Timestamp;
 use lambda_http::Request;
-use store::{CartError, Carts, CheckoutQueue, IdempotencyKeys};
-
-use crate::shelf_memory::ShelfMemory;
+use store::{CartError, Carts, CheckoutQueue, IdempotencyKeys, Memory, Offer, Offers};
 
 /// Where shoppers check out.
 pub(crate) struct Till {
     pub(crate) carts: Carts,
     pub(crate) keys: IdempotencyKeys,
     pub(crate) queue: CheckoutQueue,
-    pub(crate) shelves: ShelfMemory,
+    pub(crate) offers: Offers,
+    pub(crate) seen: Memory<Offer>,
 }
 
 const CHECK_OUT_AT_ONCE: &str = "POST /checkouts";
@@ -40,8 +41,7 @@ impl Till {
             let CartState::Open(basket) = &cart.state else {
                 return self.queue(&cart).await;
             };
-            self.refuse_sold_out(basket).await?;
-            let products = self.shelves.products(basket).await?;
+            let products = self.products_on_the_shelf(basket).await?;
             let lines = api::price(&products, basket, basket.products())?;
             match self.carts.submit(&cart, lines, Timestamp::now()).await {
                 Ok(submitted) => return self.queue(&submitted).await,
@@ -70,8 +70,7 @@ impl Till {
         {
             return self.queue(&cart).await;
         }
-        self.refuse_sold_out(basket).await?;
-        let lines = purchase.price(&self.shelves.products(basket).await?)?;
+        let lines = purchase.price(&self.products_on_the_shelf(basket).await?)?;
         let cart = Cart::submitted(cart_id, caller.user_id, lines, Timestamp::now());
         if self.carts.create(&cart).await? {
             return self.queue(&cart).await;
@@ -86,18 +85,22 @@ impl Till {
         cart.ok_or(ApiError::NotFound(Thing::Cart))
     }
 
-    /// Spares a shopper the wait, and the shop the work, when something is sold out anyway. The
-    /// books decide all the rest, so this needs to be neither complete nor quite up to date.
-    async fn refuse_sold_out(&self, basket: &Basket) -> Result<(), ApiError> {
-        let sold_out = self.shelves.sold_out(basket).await?;
-        if sold_out.is_empty() {
-            Ok(())
-        } else {
-            Err(ApiError::OutOfStock {
-                short: sold_out,
-                order_id: None,
-            })
+    /// The basket's products, as far as the shop has them. Spares a shopper the wait, and the shop the
+    /// work, when something is sold out anyway. The books decide all the rest, so this needs to be
+    /// neither complete nor quite up to date.
+    async fn products_on_the_shelf(
+        &self,
+        basket: &Basket,
+    ) -> Result<HashMap<ProductId, Product>, ApiError> {
+        let read = async |unseen: Vec<ProductId>| self.offers.get_many(&unseen).await;
+        let offers = self.seen.look_up(basket.products(), read).await?;
+        let short = sold_out(basket, &offers);
+        if !short.is_empty() {
+            let order_id = None;
+            return Err(ApiError::OutOfStock { short, order_id });
         }
+        let product = |(product_id, offer): (_, Offer)| (product_id, offer.product);
+        Ok(offers.into_iter().map(product).collect())
     }
 
     async fn queue(&self, cart: &Cart) -> Result<Reply, ApiError> {
@@ -109,4 +112,18 @@ impl Till {
         tracing::info!("checkout queued");
         Ok(api::accepted(checkout.order_id))
     }
+}
+
+/// Those of the basket's products that have no unit left at all.
+fn sold_out(basket: &Basket, offers: &HashMap<ProductId, Offer>) -> Vec<Shortage> {
+    let is_sold_out = |(product_id, _): &(ProductId, _)| {
+        let offer = offers.get(product_id);
+        offer.is_some_and(|offer| offer.available == Some(0))
+    };
+    let short = |(product_id, requested)| Shortage {
+        product_id,
+        requested,
+        available: 0,
+    };
+    basket.iter().filter(is_sold_out).map(short).collect()
 }

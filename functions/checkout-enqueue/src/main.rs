@@ -1,11 +1,9 @@
 //! Accepts checkouts by queueing them: `POST /carts/{cart_id}/checkout`, `POST /checkouts`.
 
 mod handler;
-mod shelf_memory;
 
 use handler::Till;
-use shelf_memory::ShelfMemory;
-use store::{Carts, CheckoutQueue, IdempotencyKeys, Products, Stock};
+use store::{Carts, CheckoutQueue, IdempotencyKeys, Memory, Offers};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_http::Error> {
@@ -15,7 +13,8 @@ async fn main() -> Result<(), lambda_http::Error> {
         carts: Carts::from_env(&books)?,
         keys: IdempotencyKeys::from_env(&books)?,
         queue: CheckoutQueue::from_env(&store::sqs_from_env()?)?,
-        shelves: ShelfMemory::of(Products::from_env(&books)?, Stock::from_env(&books)?),
+        offers: Offers::from_env(&books)?,
+        seen: Memory::default(),
     };
     api::serve(|request| handler::handle(&till, request)).await
 }

@@ -1,13 +1,14 @@
-//! What this process has just seen on the shelves. Everybody wants the same few products in a rush:
-//! so each costs the books a read or two a second, not a buyer, and no partition's limit of 3,000
-//! read units a second bounds how fast checkouts are accepted.
+//! What this process has just seen of the shelves. Everybody wants the same few products in a rush: so
+//! each costs the books a read or two a second, not a buyer, and no partition's limit of 3,000 read
+//! units a second bounds how many shoppers are served.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use domain::{Basket, Product, ProductId, Shortage};
-use store::{Products, Stock, StockLevel, StoreError};
+use domain::ProductId;
+
+use crate::error::StoreError;
 
 /// How long what was seen counts. A new price and a restock show after this time at most.
 const REMEMBERED: Duration = Duration::from_secs(1);
@@ -15,53 +16,11 @@ const REMEMBERED: Duration = Duration::from_secs(1);
 /// Products remembered at a time; beyond that, those no longer fresh are forgotten.
 const MOST_PRODUCTS: usize = 10_000;
 
-/// The shelves as seen within the last second.
-pub(crate) struct ShelfMemory {
-    products: Products,
-    stock: Stock,
-    offers: Memory<Product>,
-    levels: Memory<StockLevel>,
-}
+/// What was seen of products within the last second. That something is not there is not remembered.
+#[derive(Debug)]
+pub struct Memory<V>(Mutex<HashMap<ProductId, Seen<V>>>);
 
-impl ShelfMemory {
-    pub(crate) fn of(products: Products, stock: Stock) -> Self {
-        ShelfMemory {
-            products,
-            stock,
-            offers: Memory::default(),
-            levels: Memory::default(),
-        }
-    }
-
-    /// The basket's products, as far as the shop has them.
-    pub(crate) async fn products(
-        &self,
-        basket: &Basket,
-    ) -> Result<HashMap<ProductId, Product>, StoreError> {
-        let read = async |unknown| self.products.get_many(unknown).await;
-        self.offers.look_up(basket, read).await
-    }
-
-    /// Those of the basket's products that are sold out: that have no unit left at all.
-    pub(crate) async fn sold_out(&self, basket: &Basket) -> Result<Vec<Shortage>, StoreError> {
-        let read = async |unknown| self.stock.levels(unknown).await;
-        let levels = self.levels.look_up(basket, read).await?;
-        let nothing_left = |(product, _): &(ProductId, _)| {
-            levels
-                .get(product)
-                .is_some_and(|level| level.available == 0)
-        };
-        let short = |(product_id, requested)| Shortage {
-            product_id,
-            requested,
-            available: 0,
-        };
-        Ok(basket.iter().filter(nothing_left).map(short).collect())
-    }
-}
-
-struct Memory<V>(Mutex<HashMap<ProductId, Seen<V>>>);
-
+#[derive(Debug)]
 struct Seen<V> {
     value: V,
     at: Instant,
@@ -74,14 +33,17 @@ impl<V> Default for Memory<V> {
 }
 
 impl<V: Clone> Memory<V> {
-    /// What there is of a basket's products. Reads only what was not seen within the last second.
-    async fn look_up(
+    /// What there is of these products. Reads only what was not seen within the last second.
+    ///
+    /// # Errors
+    /// When reading fails.
+    pub async fn look_up(
         &self,
-        basket: &Basket,
+        products: impl IntoIterator<Item = ProductId>,
         read: impl AsyncFnOnce(Vec<ProductId>) -> Result<HashMap<ProductId, V>, StoreError>,
     ) -> Result<HashMap<ProductId, V>, StoreError> {
         let now = Instant::now();
-        let (mut known, unknown) = self.recall(basket.products(), now);
+        let (mut known, unknown) = self.recall(products, now);
         if !unknown.is_empty() {
             let found = read(unknown).await?;
             self.remember(&found, now);
@@ -92,7 +54,7 @@ impl<V: Clone> Memory<V> {
 
     fn recall(
         &self,
-        products: impl Iterator<Item = ProductId>,
+        products: impl IntoIterator<Item = ProductId>,
         now: Instant,
     ) -> (HashMap<ProductId, V>, Vec<ProductId>) {
         let seen = self.seen();
