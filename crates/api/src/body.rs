@@ -3,6 +3,7 @@
 use lambda_http::Request;
 use lambda_http::http::header::CONTENT_TYPE;
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serde_json::error::Category;
 
 use crate::error::{ApiError, FieldError};
@@ -11,8 +12,8 @@ use crate::fields::Object;
 /// The request's body, which must be a JSON object.
 ///
 /// # Errors
-/// 415 when it is said to be anything but JSON, 400 when it is not JSON, 422 when a value in it
-/// cannot be used.
+/// 415 when it is said to be anything but JSON, 400 when it is empty or not JSON, 422 when a value in
+/// it cannot be used.
 pub fn json<'a, T: Deserialize<'a>>(request: &'a Request) -> Result<T, ApiError> {
     if !is_json(request) {
         return Err(ApiError::NotJson);
@@ -46,9 +47,17 @@ fn is_json(request: &Request) -> bool {
 }
 
 fn parse<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, ApiError> {
+    if body.is_empty() {
+        return Err(ApiError::NoBody);
+    }
     let mut json = serde_json::Deserializer::from_slice(body);
-    let Object(value) =
-        serde_path_to_error::deserialize(&mut json).map_err(|error| explain(&error))?;
+    let Object(value) = serde_path_to_error::deserialize(&mut json).map_err(|error| {
+        // A wrong value is found before the body's end has been read, which may not be JSON.
+        match serde_json::from_slice::<IgnoredAny>(body) {
+            Err(broken) if broken.classify() != Category::Data => ApiError::Malformed,
+            _ => explain(&error),
+        }
+    })?;
     json.end().map_err(|_| ApiError::Malformed)?;
     Ok(value)
 }

@@ -25,12 +25,16 @@ pub enum ApiError {
     TooLarge,
     /// The body claims to be something other than JSON.
     NotJson,
+    /// There is no body where there must be one.
+    NoBody,
     /// The body is not JSON at all.
     Malformed,
     /// A query parameter cannot be used.
     Parameter(FieldError),
     /// The request is JSON, but values in it cannot be used.
     Invalid(Vec<FieldError>),
+    /// There is nothing in the cart to check out.
+    CartEmpty,
     /// The cart was submitted: it never changes again.
     CartSubmitted,
     /// There is not enough of these.
@@ -77,6 +81,8 @@ pub enum Thing {
     Cart,
     /// An order.
     Order,
+    /// An order as merchants see it: only once it was paid.
+    PaidOrder,
 }
 
 /// What is wrong with one value of a request.
@@ -121,10 +127,13 @@ impl ApiError {
             ApiError::Unauthenticated => StatusCode::UNAUTHORIZED,
             ApiError::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             ApiError::NotJson => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            ApiError::Malformed | ApiError::Parameter(_) => StatusCode::BAD_REQUEST,
-            ApiError::Invalid(_) | ApiError::BadIdempotencyKey | ApiError::IdempotencyKeyReused => {
-                StatusCode::UNPROCESSABLE_ENTITY
+            ApiError::NoBody | ApiError::Malformed | ApiError::Parameter(_) => {
+                StatusCode::BAD_REQUEST
             }
+            ApiError::Invalid(_)
+            | ApiError::CartEmpty
+            | ApiError::BadIdempotencyKey
+            | ApiError::IdempotencyKeyReused => StatusCode::UNPROCESSABLE_ENTITY,
             ApiError::CartSubmitted
             | ApiError::OutOfStock { .. }
             | ApiError::OrderCannot(_)
@@ -146,13 +155,17 @@ impl ApiError {
             ApiError::NoSuchRoute => ("no-such-route", "There is nothing here"),
             ApiError::NotFound(Thing::Product) => ("no-such-product", "No such product"),
             ApiError::NotFound(Thing::Cart) => ("no-such-cart", "No such cart"),
-            ApiError::NotFound(Thing::Order) => ("no-such-order", "No such order"),
+            ApiError::NotFound(Thing::Order | Thing::PaidOrder) => {
+                ("no-such-order", "No such order")
+            }
             ApiError::Unauthenticated => ("sign-in-required", "Please sign in"),
             ApiError::TooLarge => ("too-large", "The request is too large"),
             ApiError::NotJson => ("not-json", "The request must be JSON"),
+            ApiError::NoBody => ("no-body", "The request is empty"),
             ApiError::Malformed => ("malformed-json", "The request can't be read"),
             ApiError::Parameter(_) => ("invalid-parameter", "The address can't be used"),
             ApiError::Invalid(_) => ("invalid-request", "The request can't be used"),
+            ApiError::CartEmpty => ("cart-empty", "The cart is empty"),
             ApiError::CartSubmitted => ("cart-checked-out", "The cart has been checked out"),
             ApiError::OutOfStock { .. } => ("out-of-stock", "Not enough in stock"),
             ApiError::OrderCannot(_) => ("order-status", "The order does not allow that"),
@@ -185,6 +198,9 @@ impl ApiError {
             ApiError::NotFound(Thing::Product) => "This shop has no such product.".to_owned(),
             ApiError::NotFound(Thing::Cart) => "You have no such cart.".to_owned(),
             ApiError::NotFound(Thing::Order) => "You have no such order.".to_owned(),
+            ApiError::NotFound(Thing::PaidOrder) => {
+                "No order of this id has been paid, and only paid orders are shipped.".to_owned()
+            }
             ApiError::Unauthenticated => "Sign in, then try again.".to_owned(),
             ApiError::TooLarge => {
                 format!("A request may have up to {} KiB.", MAX_BODY_BYTES / 1024)
@@ -192,12 +208,16 @@ impl ApiError {
             ApiError::NotJson => {
                 "Send JSON, with the header Content-Type: application/json.".to_owned()
             }
+            ApiError::NoBody => "Send what you want as JSON in the request's body.".to_owned(),
             ApiError::Malformed => "What was sent is not valid JSON.".to_owned(),
             ApiError::Parameter(error) => format!("{error}."),
             ApiError::Invalid(errors) => match errors.as_slice() {
                 [error] => format!("{error}."),
                 errors => format!("{} values can't be used.", errors.len()),
             },
+            ApiError::CartEmpty => {
+                "There is nothing in this cart. Put something in it, then check out.".to_owned()
+            }
             ApiError::CartSubmitted => {
                 "What has been checked out can't be changed any more. Start a new cart.".to_owned()
             }

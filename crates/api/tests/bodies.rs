@@ -157,9 +157,12 @@ fn a_value_that_cannot_be_used_is_named_with_what_it_must_be() {
 
 #[test]
 fn what_is_no_json_is_malformed() {
+    let unclosed = "[".repeat(5_000);
     let table = [
-        "",
         " ",
+        "[1, 2",
+        &unclosed,
+        "{\"lines\": null, ",
         "{",
         "lines=1",
         "{\"lines\": [}",
@@ -173,6 +176,7 @@ fn what_is_no_json_is_malformed() {
     for body in table {
         assert!(matches!(read(body), Err(ApiError::Malformed)), "{body:?}");
     }
+    assert!(matches!(read(""), Err(ApiError::NoBody)));
 }
 
 #[test]

@@ -41,6 +41,9 @@ impl Till {
             let CartState::Open(basket) = &cart.state else {
                 return self.queue(&cart).await;
             };
+            if basket.is_empty() {
+                return Err(ApiError::CartEmpty);
+            }
             let products = self.products_on_the_shelf(basket).await?;
             let lines = api::price(&products, basket, basket.products())?;
             match self.carts.submit(&cart, lines, Timestamp::now()).await {
