@@ -19,10 +19,6 @@ use crate::processor::ProcessorTimes;
 /// More units than any measurement sells.
 pub(crate) const PLENTY: Units = 1_000_000_000;
 
-/// Processes of a function at once where calls take as long as on AWS: enough that, as there, no buyer
-/// waits for one. Without those latencies more than the emulator's own number would only share the same cores.
-const PROCESSES_AS_ON_AWS: &str = "100";
-
 /// A shop to measure, with what is needed to look behind its counter.
 pub(crate) struct Bench {
     pub(crate) shop: LocalShop,
@@ -56,7 +52,7 @@ impl Bench {
     pub(crate) async fn open(opening: Opening) -> Result<Bench> {
         let mut arguments = Vec::new();
         if opening.realism {
-            arguments.extend(["--realism", "aws", "--processes", PROCESSES_AS_ON_AWS]);
+            arguments.extend(["--realism", "aws"]);
         }
         if !opening.traces {
             arguments.push("--no-traces");

@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
+use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
+use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
@@ -28,8 +30,11 @@ const LOCAL_ACCOUNT: &str = "000000000000";
 const DEFAULT_STACK_NAME: &str = "local";
 const DEFAULT_API_PORT: u16 = 3000;
 const DEFAULT_EDGE_PORT: u16 = 4566;
-/// More processes than a laptop has processors only wait for each other.
-const DEFAULT_PROCESSES: usize = 8;
+/// One works while the other waits for the tables. More than that only wait for each other, and each begins without what
+/// the others remember: docs/performance.md
+const PROCESSES_FOR_EACH_PROCESSOR: usize = 2;
+/// Where calls take as long as on AWS, processes wait for most of the time, so as many are started as Lambda would.
+const PROCESSES_AS_ON_AWS: usize = 100;
 /// Longest wait for requests that are under way when the emulator stops.
 const SHUTDOWN_GRACE: Duration = Duration::from_millis(500);
 
@@ -50,8 +55,9 @@ pub struct Options {
     pub data_dir: Option<PathBuf>,
     /// Another DynamoDB and SQS than the emulator's own.
     pub aws_endpoint: Option<String>,
-    /// Most processes of one function at once, where the template reserves no number.
-    pub processes_per_function: usize,
+    /// Most processes of one function at once, where the template reserves no number. By default two for each
+    /// processor, and 100 where AWS's latencies are simulated.
+    pub processes_per_function: Option<usize>,
     /// How much like AWS its own DynamoDB and SQS behave.
     pub realism: Realism,
     /// Whether the functions send their traces to the edge, for the page at `/_local/`.
@@ -71,11 +77,19 @@ impl Options {
             edge_port: DEFAULT_EDGE_PORT,
             data_dir: None,
             aws_endpoint: None,
-            processes_per_function: DEFAULT_PROCESSES,
+            processes_per_function: None,
             realism: Realism::Off,
             traces: false,
             print_logs: true,
         }
+    }
+
+    fn processes(&self) -> usize {
+        let processors = || thread::available_parallelism().map_or(1, NonZero::get);
+        self.processes_per_function.unwrap_or(match self.realism {
+            Realism::Off => processors() * PROCESSES_FOR_EACH_PROCESSOR,
+            Realism::Aws { .. } => PROCESSES_AS_ON_AWS,
+        })
     }
 }
 
@@ -101,22 +115,25 @@ pub struct Prepared {
 /// [`TemplateError`](crate::TemplateError), [`ListenError`](crate::ListenError), or a data directory that can't
 /// be used.
 pub fn prepare(options: Options) -> anyhow::Result<Prepared> {
-    let api_listener = net::listen(options.port, "--port")?;
-    let edge_listener = net::listen(options.edge_port, "--edge-port")?;
-    let api_url = format!("http://{}", api_listener.local_addr()?);
-    let edge_url = format!("http://{}", edge_listener.local_addr()?);
     let (region, credentials) = match &options.aws_endpoint {
         Some(_) => outside_identity(),
         None => (LOCAL_REGION.to_owned(), None),
     };
-    let facts = Facts {
+    let facts = |api_url: &str, edge_url: &str| Facts {
         region: region.clone(),
         account_id: LOCAL_ACCOUNT.to_owned(),
         stack_name: options.stack_name.clone(),
-        edge_url: edge_url.clone(),
-        api_url: api_url.clone(),
+        edge_url: edge_url.to_owned(),
+        api_url: api_url.to_owned(),
     };
-    let template = Template::load(&options.template, &options.parameters, facts)?;
+    let read = |facts| Template::load(&options.template, &options.parameters, facts);
+    // Once without knowing the ports, so that a port in use does not hide what is wrong with the template.
+    read(facts("", ""))?;
+    let api_listener = net::listen(options.port, "--port")?;
+    let edge_listener = net::listen(options.edge_port, "--edge-port")?;
+    let api_url = format!("http://{}", api_listener.local_addr()?);
+    let edge_url = format!("http://{}", edge_listener.local_addr()?);
+    let template = read(facts(&api_url, &edge_url))?;
     let storage = template.storage()?;
     let stack = template.stack()?;
     let data_dir = options.data_dir.as_deref().map(DataDir::open).transpose()?;
@@ -256,7 +273,7 @@ impl Prepared {
             endpoint_url: endpoint.clone(),
             traces_endpoint: options.traces.then(|| self.edge_url.clone()),
             credentials: self.credentials.clone(),
-            default_concurrency: options.processes_per_function,
+            default_concurrency: options.processes(),
         };
         let logs = Arc::new(Logs::new(options.print_logs, watch.clone()));
         let lambda = Arc::new(Lambda::new(&stack.functions, &environment, logs)?);

@@ -1,7 +1,7 @@
 //! `cargo local`: builds the functions, starts the local cloud, loads the seed, and says how to use it.
 
 use std::io::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
 
@@ -54,9 +54,13 @@ struct Arguments {
     /// Runs the binaries in this folder as they are, instead of building them.
     #[arg(long, value_name = "DIR")]
     binaries: Option<PathBuf>,
-    /// Most processes of one function at once, where the template reserves no number.
-    #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..))]
-    processes: u16,
+    /// Most processes of one function at once, where the template reserves no number [default: two for each processor;
+    /// with --realism aws 100].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    processes: Option<u16>,
+    /// Prints no log lines of the functions; GET /_local/logs still has the last of them.
+    #[arg(long)]
+    quiet: bool,
     /// Gives DynamoDB and SQS the latencies and the contention that they have on AWS.
     #[arg(long, value_name = "LIKE", conflicts_with = "aws_endpoint")]
     realism: Option<Like>,
@@ -87,7 +91,7 @@ impl From<&Arguments> for Options {
             edge_port: arguments.edge_port,
             data_dir: arguments.data_dir.clone(),
             aws_endpoint: arguments.aws_endpoint.clone(),
-            processes_per_function: usize::from(arguments.processes),
+            processes_per_function: arguments.processes.map(usize::from),
             realism: match arguments.realism {
                 None => Realism::Off,
                 Some(Like::Aws) => Realism::Aws {
@@ -95,6 +99,7 @@ impl From<&Arguments> for Options {
                 },
             },
             traces: !arguments.no_traces,
+            print_logs: !arguments.quiet,
             ..Options::new(&arguments.template)
         }
     }
@@ -137,7 +142,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
         if !arguments.no_seed {
             running.seed().await.context("the seed was not loaded")?;
         }
-        say_ready(running, begun);
+        say_ready(running, begun, arguments.data_dir.as_deref());
         std::future::pending::<anyhow::Result<()>>().await
     };
     let result = tokio::select! {
@@ -151,13 +156,20 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
     result
 }
 
-fn say_ready(cloud: &RunningCloud, begun: Instant) {
+fn say_ready(cloud: &RunningCloud, begun: Instant, data_dir: Option<&Path>) {
     let region = cloud
         .environment()
         .get("AWS_REGION")
         .map_or("", String::as_str);
+    let then = match data_dir {
+        Some(folder) => format!(
+            "what is in the tables and queues stays in {}",
+            folder.display()
+        ),
+        None => "all carts and orders are then forgotten (--data-dir DIR keeps them)".to_owned(),
+    };
     let mut text = format!(
-        "\nReady after {:.1} s. Ctrl-C stops everything.\n\n  HTTP API   {}\n  AWS edge   {}   (any \
+        "\nReady after {:.1} s. Ctrl-C stops everything; {then}.\n\n  HTTP API   {}\n  AWS edge   {}   (any \
          credentials, region {region})\n  Live page  {}\n\n",
         begun.elapsed().as_secs_f32(),
         cloud.api_url(),

@@ -170,6 +170,11 @@ fn a_taken_port_is_named() {
             "{complaint}"
         );
         assert!(complaint.contains(flag), "{complaint}");
+
+        // What is wrong with the template is told first: it would still be wrong with another port.
+        let output = command.args(["--param", "Nothing=1"]).output();
+        let complaint = self::complaint(&output.expect("the emulator"));
+        assert!(complaint.contains("Nothing"), "{complaint}");
     }
 }
 

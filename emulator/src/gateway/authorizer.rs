@@ -90,6 +90,8 @@ impl Authorizers {
         validation.set_required_spec_claims(&["exp", "iss"]);
         validation.validate_nbf = true;
         validation.leeway = 0;
+        // RFC 7519, 4.1.4: on its expiration time a token is no longer good.
+        validation.reject_tokens_expiring_in_less_than = 1;
         // The audience may be in either of two claims; see below.
         validation.validate_aud = false;
         let claims = jsonwebtoken::decode::<Map<String, Value>>(token, &self.key, &validation)
@@ -254,6 +256,14 @@ mod tests {
                 bearer(&token(
                     &issuer,
                     grant(json!({ "sub": "alice", "ttl_seconds": -1 })),
+                    &ours,
+                )),
+            ),
+            (
+                "expiring now",
+                bearer(&token(
+                    &issuer,
+                    grant(json!({ "sub": "alice", "ttl_seconds": 0 })),
                     &ours,
                 )),
             ),
