@@ -9,7 +9,7 @@
 
 import type { Options } from "k6/options";
 import { addToCart, cancel, checkOut, openCart, pay, payInVain, products, thresholds, untilDecided, type Line } from "./lib/shop.ts";
-import { signIn } from "./lib/shoppers.ts";
+import { myToken } from "./lib/shoppers.ts";
 import { summary } from "./lib/summary.ts";
 import { number } from "./lib/target.ts";
 
@@ -31,17 +31,16 @@ export const options: Options = {
 };
 
 interface Setup {
-  tokens: string[];
   products: string[];
 }
 
 export function setup(): Setup {
   const wanted = __ENV.PRODUCTS ? __ENV.PRODUCTS.split(",") : onTheShelves();
-  return { tokens: signIn(SHOPPERS), products: wanted };
+  return { products: wanted };
 }
 
 export default function (shop: Setup) {
-  const token = oneOf(shop.tokens);
+  const token = myToken();
   const cart = openCart(token, basket(shop.products));
   if (!cart) {
     return;

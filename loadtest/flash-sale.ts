@@ -4,19 +4,18 @@
 //   k6 run -e PRODUCT=<product id> loadtest/flash-sale.ts
 //
 // Without PRODUCT it is the product with the fewest units left. -e RATE=300 buyers a second,
-// -e SECONDS=20, -e BUYERS=1000 different buyers, -e ACCEPTANCE_P95=500 and -e DECISION_P95=2000 the
-// thresholds in milliseconds; and see lib/target.ts.
+// -e SECONDS=20, -e ACCEPTANCE_P95=500 and -e DECISION_P95=2000 the thresholds in milliseconds; and
+// see lib/target.ts.
 
 import { check, sleep } from "k6";
 import type { Options } from "k6/options";
 import { buyAtOnce, product, products, thresholds, untilDecided } from "./lib/shop.ts";
-import { signIn } from "./lib/shoppers.ts";
+import { myToken } from "./lib/shoppers.ts";
 import { summary } from "./lib/summary.ts";
 import { number } from "./lib/target.ts";
 
 const RATE = number("RATE", 300);
 const SECONDS = number("SECONDS", 20);
-const BUYERS = number("BUYERS", 1000);
 
 /** Time for the last buyers' decisions before the late buyer comes. */
 const QUIET_SECONDS = 5;
@@ -48,7 +47,6 @@ export const options: Options = {
 };
 
 interface Setup {
-  tokens: string[];
   wanted: string;
   units: number;
 }
@@ -62,11 +60,11 @@ export function setup(): Setup {
     throw new Error(__ENV.PRODUCT ? `there is no product ${__ENV.PRODUCT}` : "nothing is on the shelves");
   }
   console.log(`${RATE} buyers a second for ${SECONDS} s want ${wanted.name}: ${wanted.available} units`);
-  return { tokens: signIn(BUYERS), wanted: wanted.product_id, units: wanted.available };
+  return { wanted: wanted.product_id, units: wanted.available };
 }
 
 export function buy(sale: Setup) {
-  const token = sale.tokens[Math.floor(Math.random() * sale.tokens.length)]!;
+  const token = myToken();
   const order = buyAtOnce(token, [{ product_id: sale.wanted, quantity: 1 }]);
   if (order) {
     untilDecided(token, order);
@@ -84,7 +82,7 @@ export function comeLate(sale: Setup) {
     shown = product(sale.wanted);
   }
   check(shown, { "a late buyer sees that nothing is left": (it) => it?.available === 0 });
-  const token = sale.tokens[0]!;
+  const token = myToken();
   const order = buyAtOnce(token, [{ product_id: sale.wanted, quantity: 1 }]);
   if (order) {
     const decided = untilDecided(token, order);

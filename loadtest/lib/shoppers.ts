@@ -1,33 +1,26 @@
-// Shoppers with their tokens, made once before the test so that no iteration pays for a login.
+// Who the shoppers are: each of k6's virtual users is one, with a token made the first time it needs it.
+// k6 gives every virtual user a copy of what setup() returns: with all tokens in there, the time that
+// takes would grow with the square of the shoppers.
 
+import exec from "k6/execution";
 import http from "k6/http";
 import { TOKENS, TOKEN_URL } from "./target.ts";
 
-/** Tokens asked for at once. */
-const BATCH = 20;
+let token: string | undefined;
 
-/** The tokens of this many shoppers; or those that were given, however many. */
-export function signIn(count: number): string[] {
-  if (TOKENS.length > 0) {
-    return TOKENS;
+/** This shopper's token; one of those that were given, if any were. */
+export function myToken(): string {
+  token ??= TOKENS.length > 0 ? TOKENS[exec.vu.idInTest % TOKENS.length]! : signIn(`shopper-${exec.vu.idInTest}`);
+  return token;
+}
+
+function signIn(sub: string): string {
+  const body = JSON.stringify({ sub, ttl_seconds: 24 * 60 * 60 });
+  const answer = http.post(TOKEN_URL, body, { tags: { name: "POST /_local/token" }, responseType: "text" });
+  if (answer.status !== 200) {
+    exec.test.abort(
+      `no token at ${TOKEN_URL} (${answer.error || answer.body}): is \`cargo local\` running? On AWS, give access tokens with -e TOKEN=…`,
+    );
   }
-  const tokens: string[] = [];
-  while (tokens.length < count) {
-    const names = Array.from({ length: Math.min(BATCH, count - tokens.length) }, (_, index) => `shopper-${tokens.length + index}`);
-    const requests = names.map((sub) => ({
-      method: "POST",
-      url: TOKEN_URL,
-      body: JSON.stringify({ sub, ttl_seconds: 24 * 60 * 60 }),
-      params: { tags: { name: "POST /_local/token" } },
-    }));
-    for (const response of http.batch(requests)) {
-      if (response.status !== 200) {
-        throw new Error(
-          `no token at ${TOKEN_URL} (${response.error || response.body}): is \`cargo local\` running? On AWS, give access tokens with -e TOKEN=…`,
-        );
-      }
-      tokens.push(String(response.json("access_token")));
-    }
-  }
-  return tokens;
+  return String(answer.json("access_token"));
 }

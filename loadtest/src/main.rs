@@ -27,6 +27,9 @@ pub(crate) struct Arguments {
     /// Shoppers at once on the ordinary day [default: 200; with --quick 40]
     #[arg(long)]
     shoppers: Option<u32>,
+    /// Shoppers of the ordinary day leave when their order is decided, and nobody pays
+    #[arg(long)]
+    unpaid: bool,
     /// Buyers a second in the flash sale [default: 300; with --quick 100]
     #[arg(long)]
     rate: Option<u32>,

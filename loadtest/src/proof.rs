@@ -38,6 +38,7 @@ const PRODUCTS_SHOWN: usize = 5;
 /// How much load.
 struct Load {
     shoppers: u32,
+    unpaid: bool,
     rate: u32,
     seconds: u32,
 }
@@ -51,6 +52,7 @@ impl Load {
         };
         Load {
             shoppers: arguments.shoppers.unwrap_or(usual.0),
+            unpaid: arguments.unpaid,
             rate: arguments.rate.unwrap_or(usual.1),
             seconds: arguments.seconds.unwrap_or(usual.2),
         }
@@ -126,6 +128,9 @@ async fn ordinary_day(
     variables.insert("PRODUCTS", ids.join(","));
     variables.insert("SHOPPERS", load.shoppers.to_string());
     variables.insert("SECONDS", load.seconds.to_string());
+    if load.unpaid {
+        variables.insert("STOP_AT", "decision".to_owned());
+    }
     k6.run("checkout", variables).await
 }
 
