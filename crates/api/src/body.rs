@@ -54,8 +54,8 @@ fn parse<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, ApiError> {
     let Object(value) = serde_path_to_error::deserialize(&mut json).map_err(|error| {
         // A wrong value is found before the body's end has been read, which may not be JSON.
         match serde_json::from_slice::<IgnoredAny>(body) {
-            Err(broken) if broken.classify() != Category::Data => ApiError::Malformed,
-            _ => explain(&error),
+            Err(_) => ApiError::Malformed,
+            Ok(_) => explain(&error),
         }
     })?;
     json.end().map_err(|_| ApiError::Malformed)?;

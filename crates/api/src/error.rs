@@ -199,7 +199,7 @@ impl ApiError {
             ApiError::NotFound(Thing::Cart) => "You have no such cart.".to_owned(),
             ApiError::NotFound(Thing::Order) => "You have no such order.".to_owned(),
             ApiError::NotFound(Thing::PaidOrder) => {
-                "No order of this id has been paid, and only paid orders are shipped.".to_owned()
+                "No order with this id is known to be paid, and only paid orders are shipped.".to_owned()
             }
             ApiError::Unauthenticated => "Sign in, then try again.".to_owned(),
             ApiError::TooLarge => {

@@ -85,9 +85,11 @@ pub(crate) async fn batch_get<const TABLES: usize>(
                 .keys
                 .extend(again.into_iter().flat_map(|left| left.keys));
         }
-        if busy {
-            let out_of_time = |_| StoreError::Unavailable("keys were left unread".into());
-            backoff.wait(deadline).await.map_err(out_of_time)?;
+        if busy && backoff.wait(deadline).await.is_err() {
+            let unread = wanted.iter().filter(|table| !table.keys.is_empty());
+            let tables: Vec<&str> = unread.map(|table| table.table).collect();
+            let left = format!("{} left keys unread", tables.join(" and "));
+            return Err(StoreError::Unavailable(left));
         }
     }
     Ok(found)

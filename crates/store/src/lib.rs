@@ -1,5 +1,5 @@
 //! The shop's books in DynamoDB and its queues in SQS: one module per table, one per queue, one for
-//! each desk. The only code that knows attribute names and condition expressions.
+//! each desk, and what they share. The only code that knows attribute names and condition expressions.
 
 pub mod audit;
 mod aws;

@@ -1,6 +1,5 @@
 //! What this process has just seen of the shelves. Everybody wants the same few products in a rush: so
-//! each costs the books a read or two a second, not a buyer, and no partition's limit of 3,000 read
-//! units a second bounds how many shoppers are served.
+//! a process reads each of them once a second, not once for each buyer.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -10,7 +9,7 @@ use domain::ProductId;
 
 use crate::error::StoreError;
 
-/// How long what was seen counts. A new price and a restock show after this time at most.
+/// How long what was seen counts: a new price and a restock show so much later.
 const REMEMBERED: Duration = Duration::from_secs(1);
 
 /// Products remembered at a time; beyond that, those no longer fresh are forgotten.
@@ -33,7 +32,8 @@ impl<V> Default for Memory<V> {
 }
 
 impl<V: Clone> Memory<V> {
-    /// What there is of these products. Reads only what was not seen within the last second.
+    /// What there is of these products, of which none may be given twice. Reads only what was not seen
+    /// within the last second.
     ///
     /// # Errors
     /// When reading fails.
@@ -89,5 +89,55 @@ impl<V: Clone> Memory<V> {
 impl<V> Seen<V> {
     fn is_fresh(&self, now: Instant) -> bool {
         now.duration_since(self.at) < REMEMBERED
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+
+    fn product(number: u128) -> ProductId {
+        Uuid::from_u128(number).try_into().expect("any will do")
+    }
+
+    #[tokio::test]
+    async fn only_what_was_not_seen_is_read_and_what_is_not_there_again() {
+        let [tea, coffee, absent] = [1, 2, 3].map(product);
+        let memory = Memory::default();
+        let mut reads = Vec::new();
+        for wanted in [vec![tea, absent], vec![tea, coffee, absent]] {
+            let read = async |unseen: Vec<ProductId>| {
+                reads.push(unseen.clone());
+                let there = unseen.into_iter().filter(|product| *product != absent);
+                Ok(there.map(|product| (product, "good")).collect())
+            };
+            let found = memory.look_up(wanted.clone(), read).await.expect("is read");
+            assert_eq!(found.len(), wanted.len() - 1);
+        }
+        assert_eq!(reads, [vec![tea, absent], vec![coffee, absent]]);
+    }
+
+    #[test]
+    fn what_was_seen_counts_for_a_second() {
+        let tea = product(1);
+        let memory = Memory::default();
+        let now = Instant::now();
+        memory.remember(&HashMap::from([(tea, "good")]), now);
+        let unseen = |at| memory.recall([tea], at).1;
+        assert_eq!(unseen(now + REMEMBERED - Duration::from_millis(1)), []);
+        assert_eq!(unseen(now + REMEMBERED), [tea]);
+    }
+
+    #[test]
+    fn memory_is_bounded_by_what_is_fresh() {
+        let memory = Memory::default();
+        let now = Instant::now();
+        let many = (0..MOST_PRODUCTS as u128).map(|number| (product(number), ()));
+        memory.remember(&many.collect(), now);
+        let one_more = HashMap::from([(product(u128::MAX), ())]);
+        memory.remember(&one_more, now + REMEMBERED);
+        assert_eq!(memory.seen().len(), 1);
     }
 }

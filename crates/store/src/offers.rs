@@ -1,4 +1,5 @@
-//! What shoppers see of a product: what it is, and what is left of it. Two tables, read in one call.
+//! What a checkout needs to know of a product: what it is, and what is left of it. Two tables, read in
+//! one call.
 
 use std::collections::HashMap;
 
@@ -30,19 +31,25 @@ pub struct Offer {
 }
 
 impl Offers {
+    /// These two tables.
+    pub fn new(client: &Client, products: Products, stock: Stock) -> Self {
+        Offers {
+            client: client.clone(),
+            products,
+            stock,
+        }
+    }
+
     /// The tables that `PRODUCTS_TABLE` and `STOCK_TABLE` name.
     ///
     /// # Errors
     /// When a variable is missing.
     pub fn from_env(client: &Client) -> Result<Self, MissingVariable> {
-        Ok(Offers {
-            client: client.clone(),
-            products: Products::from_env(client)?,
-            stock: Stock::from_env(client)?,
-        })
+        let (products, stock) = (Products::from_env(client)?, Stock::from_env(client)?);
+        Ok(Self::new(client, products, stock))
     }
 
-    /// The products that exist among these, but for those that cannot be read.
+    /// The products that exist among these, but for those that cannot be read. None may be given twice.
     ///
     /// # Errors
     /// When a table cannot be read.

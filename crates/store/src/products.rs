@@ -87,7 +87,7 @@ impl Products {
         answer.item.as_ref().map(read_product).transpose()
     }
 
-    /// The products that exist among these, but for those that cannot be read.
+    /// The products that exist among these, but for those that cannot be read. None may be given twice.
     ///
     /// # Errors
     /// When the table cannot be read.

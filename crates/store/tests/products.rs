@@ -5,7 +5,7 @@ mod books;
 use books::{Books, Fault};
 use domain::{Money, Product};
 use jiff::Timestamp;
-use store::{ProductError, RestockError, StockLevel};
+use store::{Offers, ProductError, RestockError, StockLevel};
 use uuid::Uuid;
 
 fn offer(merchant: &str, name: &str) -> Product {
@@ -76,6 +76,35 @@ async fn a_product_that_cannot_be_read_is_missing_from_the_list_and_nothing_else
     assert_eq!(listed, [offers[0].clone(), offers[2].clone()]);
     let ids = offers.iter().map(|product| product.product_id);
     assert_eq!(books.products().get_many(ids).await.unwrap().len(), 2);
+}
+
+/// More keys than one read takes, and some of them left unread again and again.
+#[tokio::test]
+async fn every_product_is_read_with_its_stock_however_often_keys_are_left_over() {
+    let books = Books::open().await;
+    let mut ids = Vec::new();
+    for units in 0..60 {
+        let product = offer("ada", &format!("Tea {units}"));
+        books.products().put(&product).await.unwrap();
+        let stocked = books.stock().put_new(product.product_id, units).await;
+        assert!(stocked.unwrap());
+        ids.push(product.product_id);
+    }
+    let never_stocked = offer("ada", "Coffee");
+    books.products().put(&never_stocked).await.unwrap();
+    let unknown = offer("ada", "Cocoa").product_id;
+    ids.extend([never_stocked.product_id, unknown]);
+
+    books.do_half_of_reads(3);
+    let offers = Offers::new(&books.client, books.products(), books.stock());
+    let found = offers.get_many(&ids).await.unwrap();
+    assert!(books.calls("BatchGetItem") > 3);
+    assert_eq!(found.len(), 61);
+    for (units, id) in (0..60).zip(&ids) {
+        assert_eq!(found[id].product.product_id, *id);
+        assert_eq!(found[id].available, Some(units));
+    }
+    assert_eq!(found[&never_stocked.product_id].available, None);
 }
 
 #[tokio::test]

@@ -290,7 +290,8 @@ async fn carts_and_checkouts_have_their_limits() {
         .post_nothing(&format!("/carts/{empty}/checkout"))
         .await
         .expect_problem(422);
-    assert_eq!(answer.body["title"], "The cart is empty", "{answer}");
+    let kind = "urn:problem-type:hedonify:cart-empty";
+    assert_eq!(answer.body["type"], kind, "{answer}");
     let open = ada.get(&format!("/carts/{empty}")).await.expect(200);
     assert_eq!(open.body["status"], "OPEN");
     assert_ne!(&full, cart);

@@ -54,6 +54,8 @@ async fn a_checkouts_trace_tells_its_story_from_the_click_to_the_decision() {
         "  checkout decided",
     ];
     assert_eq!(mine.tree(), story, "{mine:#?}");
+    let reads = mine.named("DynamoDB.BatchGetItem").count();
+    assert_eq!(reads, 1, "the product with its stock: {mine:#?}");
     let click = mine.named("POST /checkouts").next().expect("the click");
     assert_eq!(click.parent_span_id, client_span_id, "{click:#?}");
     assert_eq!(attribute(click, "order_id"), Some(order_id.as_str()));

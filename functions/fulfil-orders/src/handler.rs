@@ -117,9 +117,9 @@ impl<P: PaymentProvider + Sync> Dispatch<P> {
     }
 
     async fn order(&self, request: &Request) -> Result<Order, ApiError> {
-        let order_id = api::order_id_in_path(request)?;
-        let order = self.orders.find_paid(order_id).await?;
-        order.ok_or(ApiError::NotFound(Thing::PaidOrder))
+        let none = || ApiError::NotFound(Thing::PaidOrder);
+        let order_id = api::order_id_in_path(request).map_err(|_| none())?;
+        self.orders.find_paid(order_id).await?.ok_or_else(none)
     }
 }
 

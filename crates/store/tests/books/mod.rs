@@ -15,6 +15,7 @@ use aws_sdk_dynamodb::types::{
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, State};
+use axum::http::header::CONTENT_LENGTH;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use domain::{
@@ -91,6 +92,8 @@ struct Door {
     unmovable: Mutex<Vec<ProductId>>,
     /// Reads that are still answered, or all.
     reads_left: Mutex<Option<u32>>,
+    /// Reads of which only half is done.
+    half_reads: Mutex<u32>,
     /// The operation whose next answer is lost.
     lost: Mutex<Option<&'static str>>,
     calls: Mutex<HashMap<String, u32>>,
@@ -114,6 +117,7 @@ impl Books {
             refused: Mutex::default(),
             unmovable: Mutex::default(),
             reads_left: Mutex::default(),
+            half_reads: Mutex::default(),
             lost: Mutex::default(),
             calls: Mutex::default(),
             direct,
@@ -194,6 +198,11 @@ impl Books {
     /// Answers all reads again.
     pub(crate) fn answer_reads(&self) {
         *self.door.reads_left.lock().unwrap() = None;
+    }
+
+    /// Does only half of what each of so many next reads asks for, and says so.
+    pub(crate) fn do_half_of_reads(&self, reads: u32) {
+        *self.door.half_reads.lock().unwrap() = reads;
     }
 
     /// Does what the next call of this operation asks for, and loses the answer.
@@ -380,6 +389,9 @@ async fn pass(State(door): State<Arc<Door>>, headers: HeaderMap, body: Bytes) ->
     if operation == "BatchGetItem" && !door.answers_read() {
         return std::future::pending().await;
     }
+    if operation == "BatchGetItem" && door.does_half() {
+        return door.read_half(headers, &body).await;
+    }
     let is_lost = door.lost.lock().unwrap().take_if(|lost| operation == *lost);
     if is_lost.is_some() {
         door.forward(&headers, body).await;
@@ -446,6 +458,34 @@ impl Door {
                 true
             }
         }
+    }
+
+    fn does_half(&self) -> bool {
+        let mut left = self.half_reads.lock().unwrap();
+        let half = *left > 0;
+        *left = left.saturating_sub(1);
+        half
+    }
+
+    /// Reads half of each table's keys, and leaves the others unprocessed, as DynamoDB does when it is asked too much.
+    async fn read_half(&self, mut headers: HeaderMap, body: &[u8]) -> Response {
+        let mut request: Value = serde_json::from_slice(body).expect("JSON");
+        let mut left_over = json!({});
+        let tables = request["RequestItems"].as_object_mut().expect("tables");
+        for (table, wanted) in tables.iter_mut() {
+            let keys = wanted["Keys"].as_array_mut().expect("keys");
+            let rest = keys.split_off(keys.len().div_ceil(2));
+            if !rest.is_empty() {
+                left_over[table] = wanted.clone();
+                left_over[table]["Keys"] = rest.into();
+            }
+        }
+        headers.remove(CONTENT_LENGTH);
+        let answer = self.forward(&headers, request.to_string().into()).await;
+        let answer = axum::body::to_bytes(answer.into_body(), usize::MAX).await;
+        let mut answer: Value = serde_json::from_slice(&answer.expect("a body")).expect("JSON");
+        answer["UnprocessedKeys"] = left_over;
+        answer.to_string().into_response()
     }
 
     /// The cancellation of a transaction that moves what cannot be moved.
