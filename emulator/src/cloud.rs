@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
+use std::net::Ipv4Addr;
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
@@ -19,6 +20,7 @@ use crate::events::{schedule, sqs};
 use crate::issuer::Issuer;
 use crate::lambda::{Credentials, Environment, Lambda, Logs};
 use crate::meter::Meter;
+use crate::net::ListenError;
 use crate::realism::{Realism, Simulation};
 use crate::template::{Facts, Queue, Stack, Storage, Template};
 use crate::watch::{Live, Watch, WatchedQueue};
@@ -115,27 +117,26 @@ pub struct Prepared {
 /// [`TemplateError`](crate::TemplateError), [`ListenError`](crate::ListenError), or a data directory that can't
 /// be used.
 pub fn prepare(options: Options) -> anyhow::Result<Prepared> {
+    let api_listener = net::listen(options.port, "--port");
+    let edge_listener = net::listen(options.edge_port, "--edge-port");
+    let api_url = url(&api_listener, options.port);
+    let edge_url = url(&edge_listener, options.edge_port);
     let (region, credentials) = match &options.aws_endpoint {
         Some(_) => outside_identity(),
         None => (LOCAL_REGION.to_owned(), None),
     };
-    let facts = |api_url: &str, edge_url: &str| Facts {
+    let facts = Facts {
         region: region.clone(),
         account_id: LOCAL_ACCOUNT.to_owned(),
         stack_name: options.stack_name.clone(),
-        edge_url: edge_url.to_owned(),
-        api_url: api_url.to_owned(),
+        edge_url: edge_url.clone(),
+        api_url: api_url.clone(),
     };
-    let read = |facts| Template::load(&options.template, &options.parameters, facts);
-    // Once without knowing the ports, so that a port in use does not hide what is wrong with the template.
-    read(facts("", ""))?;
-    let api_listener = net::listen(options.port, "--port")?;
-    let edge_listener = net::listen(options.edge_port, "--edge-port")?;
-    let api_url = format!("http://{}", api_listener.local_addr()?);
-    let edge_url = format!("http://{}", edge_listener.local_addr()?);
-    let template = read(facts(&api_url, &edge_url))?;
+    let template = Template::load(&options.template, &options.parameters, facts)?;
     let storage = template.storage()?;
     let stack = template.stack()?;
+    // Only now: what is wrong with the template is wrong whatever the port.
+    let (api_listener, edge_listener) = (api_listener?, edge_listener?);
     let data_dir = options.data_dir.as_deref().map(DataDir::open).transpose()?;
     Ok(Prepared {
         options,
@@ -150,6 +151,13 @@ pub fn prepare(options: Options) -> anyhow::Result<Prepared> {
         credentials,
         data_dir,
     })
+}
+
+/// Where a listener is; where it would be if it could not be had.
+fn url(listener: &Result<TcpListener, ListenError>, wanted: u16) -> String {
+    let address = listener.as_ref().ok().map(TcpListener::local_addr);
+    let port = address.and_then(Result::ok).map_or(wanted, |it| it.port());
+    format!("http://{}:{port}", Ipv4Addr::LOCALHOST)
 }
 
 /// Region and credentials for an endpoint outside: the environment's, or LocalStack's.

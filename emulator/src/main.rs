@@ -1,7 +1,7 @@
 //! `cargo local`: builds the functions, starts the local cloud, loads the seed, and says how to use it.
 
 use std::io::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;
 
@@ -142,7 +142,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
         if !arguments.no_seed {
             running.seed().await.context("the seed was not loaded")?;
         }
-        say_ready(running, begun, arguments.data_dir.as_deref());
+        say_ready(running, begun, &what_is_kept(&arguments));
         std::future::pending::<anyhow::Result<()>>().await
     };
     let result = tokio::select! {
@@ -156,20 +156,22 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
     result
 }
 
-fn say_ready(cloud: &RunningCloud, begun: Instant, data_dir: Option<&Path>) {
+/// What becomes of the tables and queues when the emulator stops.
+fn what_is_kept(arguments: &Arguments) -> String {
+    match (&arguments.aws_endpoint, &arguments.data_dir) {
+        (Some(endpoint), _) => format!("tables and queues stay at {endpoint}"),
+        (None, Some(folder)) => format!("tables and queues stay in {}", folder.display()),
+        (None, None) => "tables and queues are forgotten (--data-dir DIR keeps them)".to_owned(),
+    }
+}
+
+fn say_ready(cloud: &RunningCloud, begun: Instant, kept: &str) {
     let region = cloud
         .environment()
         .get("AWS_REGION")
         .map_or("", String::as_str);
-    let then = match data_dir {
-        Some(folder) => format!(
-            "what is in the tables and queues stays in {}",
-            folder.display()
-        ),
-        None => "all carts and orders are then forgotten (--data-dir DIR keeps them)".to_owned(),
-    };
     let mut text = format!(
-        "\nReady after {:.1} s. Ctrl-C stops everything; {then}.\n\n  HTTP API   {}\n  AWS edge   {}   (any \
+        "\nReady after {:.1} s. Ctrl-C stops everything; {kept}.\n\n  HTTP API   {}\n  AWS edge   {}   (any \
          credentials, region {region})\n  Live page  {}\n\n",
         begun.elapsed().as_secs_f32(),
         cloud.api_url(),

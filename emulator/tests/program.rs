@@ -48,7 +48,11 @@ struct Running {
 
 impl Running {
     fn start(file: &TemplateFile) -> Running {
-        let mut child = emulator(file).spawn().expect("the emulator");
+        Running::of(emulator(file))
+    }
+
+    fn of(mut command: Command) -> Running {
+        let mut child = command.spawn().expect("the emulator");
         let output = child.stdout.take().expect("a pipe");
         let (sender, lines) = channel();
         // Ends with the emulator, or when nobody listens any more.
@@ -148,6 +152,36 @@ async fn functions_do_not_outlive_a_killed_emulator() {
     .await;
 }
 
+#[tokio::test]
+async fn it_says_what_it_forgets_and_what_functions_print_unless_it_is_to_be_quiet() {
+    let file = TemplateFile::new(TEMPLATE);
+    for quiet in [false, true] {
+        let mut command = emulator(&file);
+        command.args(quiet.then_some("--quiet"));
+        let mut emulator = Running::of(command);
+        let lines = emulator.read_until("curl -s");
+        let forgets = |line: &String| line.contains("tables and queues are forgotten");
+        assert!(lines.iter().any(forgets), "{lines:?}");
+
+        let echo = format!("{}/echo", url(&lines, "HTTP API"));
+        client().get(echo).send().await.expect("an answer");
+        let logs = format!("{}/_local/logs", url(&lines, "AWS edge"));
+        eventually("the function's line", async || {
+            let logs = client().get(&logs).send().await.expect("an answer");
+            let logs = logs.text().await.expect("text");
+            logs.contains("hello from").then_some(())
+        })
+        .await;
+        emulator.child.kill().expect("killed");
+        emulator.ended().await;
+        let printed = emulator
+            .lines
+            .iter()
+            .any(|line| line.contains("hello from"));
+        assert_eq!(printed, !quiet);
+    }
+}
+
 #[test]
 fn a_taken_port_is_named() {
     let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
@@ -172,9 +206,19 @@ fn a_taken_port_is_named() {
         assert!(complaint.contains(flag), "{complaint}");
 
         // What is wrong with the template is told first: it would still be wrong with another port.
+        let wrong = TEMPLATE.replace("Method: GET", "Method: [GET]");
+        std::fs::write(&file.0, wrong).expect("the template is written");
+        let told = self::complaint(&command.output().expect("the emulator"));
+        assert!(
+            !told.contains("in use") && told.contains("expected"),
+            "{told}"
+        );
         let output = command.args(["--param", "Nothing=1"]).output();
-        let complaint = self::complaint(&output.expect("the emulator"));
-        assert!(complaint.contains("Nothing"), "{complaint}");
+        let told = self::complaint(&output.expect("the emulator"));
+        assert!(
+            !told.contains("in use") && told.contains("Nothing"),
+            "{told}"
+        );
     }
 }
 

@@ -4,12 +4,14 @@
 //! of the emulator's own issuer are known here.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use axum::http::{HeaderMap, Uri};
 use jiff::Timestamp;
 use jsonwebtoken::{Algorithm, DecodingKey, Validation};
 use serde_json::{Map, Value};
 
+use super::verified::Verified;
 use crate::issuer::Issuer;
 use crate::template::{Authorizer, RouteAuth, TokenSource};
 
@@ -35,6 +37,7 @@ pub(super) struct Authorizers {
     by_name: BTreeMap<String, Authorizer>,
     key_id: String,
     key: DecodingKey,
+    verified: Verified,
 }
 
 impl std::fmt::Debug for Authorizers {
@@ -51,6 +54,7 @@ impl Authorizers {
             by_name: by_name.clone(),
             key_id: issuer.key_id().to_owned(),
             key: issuer.verifying_key().clone(),
+            verified: Verified::default(),
         }
     }
 
@@ -65,9 +69,16 @@ impl Authorizers {
             .get(&auth.authorizer)
             .ok_or(Refusal::Unauthorized)?;
         let token = token(&authorizer.source, headers, uri).ok_or(Refusal::Unauthorized)?;
-        let claims = self
-            .verify(&token, authorizer)
-            .ok_or(Refusal::Unauthorized)?;
+        let claims = match self.verified.recall(&auth.authorizer, &token) {
+            Some(claims) => claims,
+            None => {
+                let claims = self.verify(&token, authorizer);
+                let claims = Arc::new(claims.ok_or(Refusal::Unauthorized)?);
+                let name = &auth.authorizer;
+                self.verified.remember(name, token, claims.clone());
+                claims
+            }
+        };
         if !auth.scopes.is_empty() && !has_any_scope(&claims, &auth.scopes) {
             return Err(Refusal::Forbidden);
         }

@@ -5,6 +5,7 @@ mod cors;
 mod event;
 mod response;
 mod routes;
+mod verified;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
