@@ -2,6 +2,7 @@
 // k6 gives every virtual user a copy of what setup() returns: with all tokens in there, the time that
 // takes would grow with the square of the shoppers.
 
+import { fail } from "k6";
 import exec from "k6/execution";
 import http from "k6/http";
 import { TOKENS, TOKEN_URL } from "./target.ts";
@@ -18,7 +19,7 @@ function signIn(sub: string): string {
   const body = JSON.stringify({ sub, ttl_seconds: 24 * 60 * 60 });
   const answer = http.post(TOKEN_URL, body, { tags: { name: "POST /_local/token" }, responseType: "text" });
   if (answer.status !== 200) {
-    exec.test.abort(
+    fail(
       `no token at ${TOKEN_URL} (${answer.error || answer.body}): is \`cargo local\` running? On AWS, give access tokens with -e TOKEN=…`,
     );
   }
