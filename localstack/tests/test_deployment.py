@@ -1,11 +1,17 @@
 """The whole template on MiniStack, deployed as a user would: what it creates, and an order from click to decision."""
 
 import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 from conftest import SHOP, eventually
 
 DECIDED_SECONDS = 60
+GUIDED_SECONDS = 120
 
 
 def event(name, **changes):
@@ -90,3 +96,23 @@ def test_why_no_request_reaches_a_function_by_http(stack):
     """docs/emulators.md says that MiniStack makes no routes from a SAM HttpApi. When this fails, it is out of date."""
     gateway = stack.client("apigatewayv2")
     assert gateway.get_routes(ApiId=stack.resources["Api"])["Items"] == []
+
+
+def test_a_guided_deployment_takes_enter_for_all_questions_but_the_last(stack, endpoint, template, tmp_path):
+    """As docs/deploy.md says. It saves what it was told in samconfig.toml, so it gets a copy."""
+    config = shutil.copy(SHOP / "samconfig.toml", tmp_path)
+    built = SHOP / ".aws-sam/local-cloud/template.yaml"
+    # The region, the parameters, three questions about the deployment and three about saving all that.
+    enter = [""] * (1 + len(template["Parameters"]) + 6)
+    run = subprocess.run(
+        [Path(sys.executable).parent / "sam", "deploy", "--guided", "--config-file", config, "--template-file", built],
+        input="\n".join(["guided", *enter, "y", ""]),
+        env=os.environ
+        | {"AWS_ENDPOINT_URL": endpoint, "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
+        | {"AWS_REGION": "us-east-1", "AWS_DEFAULT_REGION": "us-east-1", "SAM_CLI_TELEMETRY": "0"},
+        timeout=GUIDED_SECONDS,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
+    assert "Successfully created/updated stack - guided" in run.stdout, f"on MiniStack:\n{run.stdout}"
