@@ -159,8 +159,8 @@ def check(truth, message):
 
 def orders_arrive(shop, page):
     page.wait("the page to be live", lambda: page.text("#state") == "live")
-    check(page.text("#facts").startswith(shop.api_url), page.text("#facts"))
-    check("None so far." in page.text("#troubles"), page.text("#troubles"))
+    check(page.text("#details").startswith(shop.api_url), page.text("#details"))
+    check("None so far." in page.text("#problems"), page.text("#problems"))
 
     orders = [shop.buy(TURNTABLE) for _ in range(6)]
     too_much = shop.buy(TURNTABLE, 10_000)
@@ -210,7 +210,7 @@ def the_keyboard_is_enough(page, order_id):
 def an_unknown_order_is_told(page):
     page.enter_order("<b>nobody</b>")
     page.wait("words", lambda: "No trace mentions the order <b>nobody</b>" in page.text("#message"))
-    check(not page.driver.find_element(By.ID, "story").is_displayed(), "another order's story is still there")
+    check(not page.driver.find_element(By.ID, "order-trace").is_displayed(), "another order's trace is still there")
 
 
 def a_lost_shop_is_told(shop, page):

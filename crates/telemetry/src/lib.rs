@@ -11,6 +11,7 @@ mod collector;
 mod context;
 mod invocation;
 mod log;
+mod log_lines;
 mod metrics;
 mod origin;
 mod outbox;
@@ -21,6 +22,7 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 
 pub use context::{TRACEPARENT, current_traceparent};
 pub use invocation::{FlushLayer, Invocation, Kind, run};
+pub use log_lines::BatchDecided;
 pub use metrics::{METRICS, MOST_VALUES};
 pub use origin::Origin;
 

@@ -1,12 +1,11 @@
-//! What the meter tells, in Prometheus's text format.
+//! What was counted, in Prometheus's text format.
 
 use std::fmt::{self, Write as _};
 
-use super::counts::Calls;
-use super::report::{CallerUsage, FunctionUsage, Report};
+use emulator_api::{CallerUsage, FunctionUsage, Metrics, OperationUsage};
 
 /// Name, help, and the figure of an operation.
-type CallMetric = (&'static str, &'static str, fn(&Calls) -> f64);
+type CallMetric = (&'static str, &'static str, fn(&OperationUsage) -> f64);
 type FunctionMetric = (&'static str, &'static str, fn(&FunctionUsage) -> f64);
 
 const CALLS: [CallMetric; 9] = [
@@ -77,62 +76,60 @@ const FUNCTIONS: [FunctionMetric; 5] = [
     ),
 ];
 
-impl Report {
-    /// Prometheus's text format, version 0.0.4.
-    pub(crate) fn to_prometheus(&self) -> String {
-        let mut text = String::new();
-        // Writing to a string can't fail.
-        let _ = self.write(&mut text);
-        text
-    }
+/// Prometheus's text format, version 0.0.4.
+pub(crate) fn to_prometheus(metrics: &Metrics) -> String {
+    let mut text = String::new();
+    // Writing to a string can't fail.
+    let _ = write(metrics, &mut text);
+    text
+}
 
-    fn write(&self, text: &mut String) -> fmt::Result {
-        head(
-            text,
-            "http_api_requests_total",
-            "HTTP API requests as billed, by 512 KB.",
-        )?;
-        writeln!(
-            text,
-            "http_api_requests_total {}",
-            self.totals.http_requests
-        )?;
-        for (name, help, figure) in FUNCTIONS {
-            head(text, name, help)?;
-            for function in &self.functions {
-                let id = Escaped(&function.function);
-                writeln!(text, "{name}{{function=\"{id}\"}} {}", figure(function))?;
+fn write(metrics: &Metrics, text: &mut String) -> fmt::Result {
+    head(
+        text,
+        "http_api_requests_total",
+        "HTTP API requests as billed, by 512 KB.",
+    )?;
+    writeln!(
+        text,
+        "http_api_requests_total {}",
+        metrics.totals.http_requests
+    )?;
+    for (name, help, figure) in FUNCTIONS {
+        head(text, name, help)?;
+        for function in &metrics.functions {
+            let id = Escaped(&function.function);
+            writeln!(text, "{name}{{function=\"{id}\"}} {}", figure(function))?;
+        }
+    }
+    for (name, help, figure) in CALLS {
+        head(text, name, help)?;
+        for (caller, usage) in callers(metrics) {
+            let caller = Escaped(caller);
+            for calls in &usage.calls {
+                let OperationUsage {
+                    service, operation, ..
+                } = calls;
+                let operation = Escaped(operation);
+                let value = figure(calls);
+                writeln!(
+                    text,
+                    "{name}{{caller=\"{caller}\",service=\"{service}\",operation=\"{operation}\"}} {value}"
+                )?;
             }
         }
-        for (name, help, figure) in CALLS {
-            head(text, name, help)?;
-            for (caller, usage) in self.callers() {
-                let caller = Escaped(caller);
-                for calls in &usage.calls {
-                    let Calls {
-                        service, operation, ..
-                    } = calls;
-                    let operation = Escaped(operation);
-                    let value = figure(calls);
-                    writeln!(
-                        text,
-                        "{name}{{caller=\"{caller}\",service=\"{service}\",operation=\"{operation}\"}} {value}"
-                    )?;
-                }
-            }
-        }
-        Ok(())
     }
+    Ok(())
+}
 
-    fn callers(&self) -> impl Iterator<Item = (&str, &CallerUsage)> {
-        let functions = self.functions.iter();
-        functions
-            .map(|function| (function.function.as_str(), &function.usage))
-            .chain([
-                ("event-sources", &self.event_sources),
-                ("others", &self.others),
-            ])
-    }
+fn callers(metrics: &Metrics) -> impl Iterator<Item = (&str, &CallerUsage)> {
+    let functions = metrics.functions.iter();
+    functions
+        .map(|function| (function.function.as_str(), &function.usage))
+        .chain([
+            ("event-sources", &metrics.event_sources),
+            ("others", &metrics.others),
+        ])
 }
 
 fn head(text: &mut String, name: &str, help: &str) -> fmt::Result {

@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 use domain::{Order, OrderKey, OrderState};
 use jiff::Timestamp;
 use store::Report;
-use telemetry::{METRICS, MOST_VALUES, Origin};
+use telemetry::{BatchDecided, METRICS, MOST_VALUES, Origin};
 
 /// What a batch was, besides its report.
 #[derive(Debug)]
@@ -28,14 +28,22 @@ const OUT_OF_STOCK: &str = "out_of_stock";
 /// checkout that it is about.
 pub(crate) fn give(report: &Report, batch: &Batch<'_>) {
     let decided: Vec<Decided> = report.settled.iter().map(Decided::now).collect();
-    let accepted = decided.iter().filter(|it| it.accepted()).count();
-    let rejected = decided.len() - accepted;
+    let count = decided.iter().filter(|it| it.accepted()).count();
+    let BatchDecided {
+        accepted,
+        rejected,
+        duplicates,
+    } = BatchDecided {
+        accepted: count as u64,
+        rejected: (decided.len() - count) as u64,
+        duplicates: report.already_settled.len() as u64,
+    };
     tracing::info!(
         target: METRICS,
         size = batch.size,
         accepted,
         rejected,
-        duplicates = report.already_settled.len(),
+        duplicates,
         refused = report.refused.len(),
         undecided = report.unsettled.len(),
         unreadable = batch.unreadable,
@@ -43,7 +51,8 @@ pub(crate) fn give(report: &Report, batch: &Batch<'_>) {
         conflicts = report.conflicts,
         retries = report.retries,
         ms = milliseconds(batch.took),
-        "batch decided"
+        "{}",
+        BatchDecided::MESSAGE
     );
     if rejected > 0 {
         tracing::info!(target: METRICS, rejected, reason = OUT_OF_STOCK, "checkouts rejected");

@@ -1,0 +1,142 @@
+//! DynamoDB: the engine that answers, what calls cost, and what AWS's behaviour adds where it is simulated.
+
+mod capacity;
+mod contention;
+mod engine;
+mod failure;
+mod latency;
+mod refusal;
+mod request;
+mod simulation;
+mod tables;
+mod throttling;
+
+use axum::body::Body;
+use axum::response::Response;
+use futures_util::future::BoxFuture;
+
+use super::call::{Answer, Call, Service};
+use super::settings::Settings;
+use crate::caller::Caller;
+use crate::meter::{Capacity, Consumption, Ending};
+use engine::Engine;
+use request::Request;
+use simulation::Simulation;
+pub(super) use tables::create_tables;
+
+/// The database's name in the data directory.
+const FILE: &str = "dynamodb.sqlite";
+
+#[derive(Debug)]
+pub(super) struct DynamoDb {
+    engine: Engine,
+    simulation: Option<Simulation>,
+}
+
+impl DynamoDb {
+    pub(super) async fn start(settings: &Settings<'_>) -> anyhow::Result<Self> {
+        let file = settings.data_dir.map(|folder| folder.join(FILE));
+        Ok(DynamoDb {
+            engine: Engine::start(file.as_deref()).await?,
+            simulation: Simulation::new(settings.realism, settings.tables),
+        })
+    }
+
+    async fn answer_call<'a>(&self, call: &'a Call) -> Answer<'a> {
+        let request = Request::read(&call.operation, &call.body);
+        let (response, consumption) = match &self.simulation {
+            Some(simulation) if call.caller != Caller::Emulator => {
+                self.simulate(simulation, call, request.as_ref()).await
+            }
+            _ => self.call_engine(call, request.as_ref()).await,
+        };
+        Answer {
+            response,
+            consumption,
+            permissions: request
+                .map(|request| request.permissions())
+                .unwrap_or_default(),
+        }
+    }
+
+    /// Answers when AWS would answer, and refuses what AWS would refuse.
+    async fn simulate(
+        &self,
+        simulation: &Simulation,
+        call: &Call,
+        request: Option<&Request<'_>>,
+    ) -> (Response, Consumption) {
+        let admission = simulation.admit(&call.operation, request);
+        let answer = match &admission.refusal {
+            Some(refusal) => {
+                let ending = refusal.ending();
+                (refusal.response(), failed(ending, &call.operation, request))
+            }
+            None => self.call_engine(call, request).await,
+        };
+        admission.complete().await;
+        answer
+    }
+
+    async fn call_engine(
+        &self,
+        call: &Call,
+        request: Option<&Request<'_>>,
+    ) -> (Response, Consumption) {
+        let operation = call.operation.as_str();
+        // The answer has to hold the capacity; unless the caller asked for it, it is removed again.
+        let add = capacity::is_reported_by(operation)
+            && request.is_some_and(|request| !request.mentions_capacity());
+        let body = match add {
+            true => capacity::request_capacity(call.body.clone()),
+            false => capacity::unchanged(call.body.clone()),
+        };
+        let mut answer = match self.engine.call(call, body).await {
+            Ok(answer) => answer,
+            Err(response) => return (response, Consumption::of(Ending::OtherFailure)),
+        };
+        if !answer.status().is_success() {
+            let ending = failure::ending(answer.body());
+            return (answer.map(Body::from), failed(ending, operation, request));
+        }
+        let capacity = capacity::read(operation, &mut answer, add);
+        let consumption = Consumption {
+            capacity: capacity.unwrap_or_default(),
+            ..Consumption::of(Ending::Success)
+        };
+        (answer.map(Body::from), consumption)
+    }
+}
+
+/// What a failed call consumed: DynamoDB charges for some attempts.
+fn failed(ending: Ending, operation: &str, request: Option<&Request<'_>>) -> Consumption {
+    Consumption {
+        capacity: request.map_or_else(Capacity::default, |request| {
+            capacity::of_attempt(operation, request, ending)
+        }),
+        ..Consumption::of(ending)
+    }
+}
+
+impl Service for DynamoDb {
+    fn prefix(&self) -> &'static str {
+        "dynamodb"
+    }
+
+    fn targets(&self) -> &'static [&'static str] {
+        &["DynamoDB_20120810", "DynamoDBStreams_20120810"]
+    }
+
+    fn answer<'a>(&'a self, call: &'a Call) -> BoxFuture<'a, Answer<'a>> {
+        Box::pin(self.answer_call(call))
+    }
+
+    /// The tables are in the engine's own file.
+    fn restore(&self) -> BoxFuture<'_, anyhow::Result<()>> {
+        Box::pin(std::future::ready(Ok(())))
+    }
+
+    fn shut_down(&self) -> BoxFuture<'_, ()> {
+        Box::pin(self.engine.shut_down())
+    }
+}
