@@ -12,7 +12,7 @@ use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use domain::{MerchantId, Product, ProductId, Units};
-use emulator::{Options, Realism, RunningCloud};
+use emulator::{Emulator, Options, Realism};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use store::{Products, Stock};
@@ -85,7 +85,7 @@ impl Template {
 /// A running shop.
 #[derive(Debug)]
 pub struct Shop {
-    cloud: RunningCloud,
+    cloud: Emulator,
     pub(crate) http: reqwest::Client,
     pub(crate) dynamodb: aws_sdk_dynamodb::Client,
     sqs: aws_sdk_sqs::Client,
@@ -115,7 +115,7 @@ impl Shop {
         // At an endpoint of several shops, each has tables and queues of its own.
         options.stack_name = format!("e2e-{}", Uuid::now_v7().simple());
         options.port = 0;
-        options.edge_port = 0;
+        options.aws_port = 0;
         options.print_logs = false;
         options.parameters = template.parameters.clone();
         options.realism = template.realism;
@@ -230,7 +230,7 @@ impl Shop {
         let function = self.function(binary).await;
         let name = function["logical_id"].as_str().unwrap_or_default();
         let path = format!("2015-03-31/functions/{name}/invocations");
-        let url = format!("{}/{path}", self.cloud.edge_url());
+        let url = format!("{}/{path}", self.cloud.aws_url());
         let answer = self.http.post(url).json(event).send().await;
         let answer = answer.expect("the local cloud answers");
         let failure = answer.headers().contains_key("x-amz-function-error");
@@ -254,7 +254,7 @@ impl Shop {
     /// # Panics
     /// When none is given out.
     pub async fn token(&self, grant: &Value) -> String {
-        let url = format!("{}/_local/token", self.cloud.edge_url());
+        let url = format!("{}/_local/token", self.cloud.aws_url());
         let answer = self.http.post(url).json(grant).send().await;
         let answer = answer.expect("the issuer answers");
         let answer: Value = answer.json().await.expect("the issuer answers in JSON");
@@ -323,7 +323,7 @@ impl Shop {
     }
 
     pub(crate) async fn local(&self, path: &str) -> Value {
-        let url = format!("{}/_local/{path}", self.cloud.edge_url());
+        let url = format!("{}/_local/{path}", self.cloud.aws_url());
         let answer = self
             .http
             .get(url)
@@ -402,7 +402,7 @@ fn binaries() -> &'static Path {
     let built = BINARIES.get_or_init(|| {
         let mut options = Options::new(TEMPLATE);
         options.port = 0;
-        options.edge_port = 0;
+        options.aws_port = 0;
         let prepared = emulator::prepare(options).map_err(|error| format!("{error:#}"))?;
         prepared.build().map_err(|error| format!("{error:#}"))
     });

@@ -28,7 +28,7 @@ struct Target {
 }
 
 /// Builds these binaries of the workspace at `folder`, and the seed program if it has one, in the emulator's own
-/// profile. Gives the folder that they are in.
+/// profile. Returns the folder that they are in.
 pub(crate) fn binaries<'a>(
     folder: &Path,
     names: impl Iterator<Item = &'a str>,
@@ -40,8 +40,23 @@ pub(crate) fn binaries<'a>(
             bail!("the template names the binary `{name}`, which no package of the workspace has");
         }
     }
-    // The whole workspace is selected so that its dependencies are built once, with the features that all
-    // members need together, for this build, for the emulator and for the tests alike.
+    let status = build_command(folder, &metadata, names)
+        .status()
+        .context("can't run cargo")?;
+    if !status.success() {
+        bail!("the functions don't build: see cargo's errors above");
+    }
+    let profile = if cfg!(debug_assertions) {
+        "debug"
+    } else {
+        "release"
+    };
+    Ok(metadata.target_directory.join(profile))
+}
+
+/// The whole workspace is selected so that its dependencies are built once, with the features that all members need
+/// together, for this build, for the emulator and for the tests alike.
+fn build_command(folder: &Path, metadata: &Metadata, names: BTreeSet<&str>) -> Command {
     let mut command = cargo(folder);
     command.args(["build", "--workspace"]);
     if !cfg!(debug_assertions) {
@@ -53,16 +68,7 @@ pub(crate) fn binaries<'a>(
     if metadata.has_binary(seed::PROGRAM) {
         command.args(["--bin", seed::PROGRAM]);
     }
-    let status = command.status().context("can't run cargo")?;
-    if !status.success() {
-        bail!("the functions don't build: see cargo's errors above");
-    }
-    let profile = if cfg!(debug_assertions) {
-        "debug"
-    } else {
-        "release"
-    };
-    Ok(metadata.target_directory.join(profile))
+    command
 }
 
 impl Metadata {
@@ -81,15 +87,14 @@ fn metadata(folder: &Path) -> anyhow::Result<Metadata> {
     if !output.status.success() {
         bail!("cargo metadata failed in {}", folder.display());
     }
-    serde_json::from_slice(&output.stdout).context("can't read what cargo metadata says")
+    serde_json::from_slice(&output.stdout).context("can't read the output of cargo metadata")
 }
 
-/// What cargo tells a program that it runs of the program's package. Some build scripts look at these (ring's
-/// does); left in place, they would find something else in our build than in one from a shell, and each would
-/// undo what the other has built.
+/// Variables that cargo sets for a program that it runs. Some build scripts look at them (ring's does), so with them
+/// this build would differ from one that is started in a shell, and each would make the other build everything again.
 const ABOUT_OUR_PACKAGE: [&str; 2] = ["CARGO_PKG_", "CARGO_MANIFEST_"];
 
-/// The cargo that runs this program, if one does.
+/// The cargo that runs this program, or the one in the PATH.
 fn cargo(folder: &Path) -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     let names = std::env::vars_os().map(|(name, _)| name);

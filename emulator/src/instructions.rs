@@ -1,9 +1,11 @@
-//! What to try first, made from the template's own routes.
+//! Commands to try first, made from the template's own routes.
+
+use emulator_api::paths::TOKEN;
 
 use crate::template::{HttpApi, Route};
 
 /// Commands to paste into a shell.
-pub(crate) fn commands(api: &HttpApi, api_url: &str, edge_url: &str) -> Vec<String> {
+pub(crate) fn commands(api: &HttpApi, api_url: &str, aws_url: &str) -> Vec<String> {
     let plain = |route: &&Route| {
         matches!(route.method.as_str(), "GET" | "ANY") && !route.path.contains(['{', '$'])
     };
@@ -20,7 +22,7 @@ pub(crate) fn commands(api: &HttpApi, api_url: &str, edge_url: &str) -> Vec<Stri
         return commands;
     }
     commands.push(format!(
-        r#"TOKEN=$(curl -s {edge_url}/_local/token -d '{{"sub":"alice"}}' | sed 's/.*"access_token":"\([^"]*\)".*/\1/')"#
+        r#"TOKEN=$(curl -s {aws_url}{TOKEN} -d '{{"sub":"alice"}}' | sed 's/.*"access_token":"\([^"]*\)".*/\1/')"#
     ));
     if let Some(guarded) = api
         .routes

@@ -1,16 +1,16 @@
 //! Plays the token issuer that the template's JWT authorizer names, with a key made at every start.
 //!
-//! Tokens look like a Cognito user pool's access tokens. Nobody has to prove who they are: this is for one
-//! machine only.
+//! Tokens look like a Cognito user pool's access tokens. Callers get a token for any user without a password: this is
+//! for one machine only.
 
 use aws_lc_rs::encoding::AsDer as _;
 use aws_lc_rs::rsa::{KeyPair, KeySize};
 use aws_lc_rs::signature::KeyPair as _;
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use emulator_api::Grant;
 use jiff::Timestamp;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header};
-use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
@@ -22,42 +22,22 @@ const DEFAULT_TTL_SECONDS: i64 = 3_600;
 const MAX_TTL_SECONDS: u64 = 366 * 86_400;
 const MAX_SUBJECT_CHARS: usize = 256;
 
-/// The claims that a caller of `POST /_local/token` may choose.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Grant {
-    /// The user's id.
-    sub: String,
-    #[serde(default)]
-    groups: Vec<String>,
-    ttl_seconds: Option<i64>,
-    /// Space-separated OAuth scopes.
-    scope: Option<String>,
-    /// Another audience than the template's, to see it refused.
-    audience: Option<String>,
+/// The mistake in a request for a token, if there is one.
+pub(crate) fn problem(grant: &Grant) -> Option<&'static str> {
+    if grant.sub.is_empty() || grant.sub.chars().count() > MAX_SUBJECT_CHARS {
+        return Some("sub must have 1 to 256 characters");
+    }
+    if ttl_seconds(grant).unsigned_abs() > MAX_TTL_SECONDS {
+        return Some("ttl_seconds must be within a year");
+    }
+    None
 }
 
-impl Grant {
-    /// What is wrong with the request, if anything is.
-    pub(crate) fn problem(&self) -> Option<&'static str> {
-        if self.sub.is_empty() || self.sub.chars().count() > MAX_SUBJECT_CHARS {
-            return Some("sub must have 1 to 256 characters");
-        }
-        if self
-            .ttl_seconds
-            .is_some_and(|ttl| ttl.unsigned_abs() > MAX_TTL_SECONDS)
-        {
-            return Some("ttl_seconds must be within a year");
-        }
-        None
-    }
-
-    pub(crate) fn ttl_seconds(&self) -> i64 {
-        self.ttl_seconds.unwrap_or(DEFAULT_TTL_SECONDS)
-    }
+pub(crate) fn ttl_seconds(grant: &Grant) -> i64 {
+    grant.ttl_seconds.unwrap_or(DEFAULT_TTL_SECONDS)
 }
 
-/// A signing key with what the world may know of it.
+/// A signing key with its public half.
 pub(crate) struct Issuer {
     signing: EncodingKey,
     verifying: DecodingKey,
@@ -142,7 +122,7 @@ fn wrapped(base64: &str) -> String {
 fn claims(grant: &Grant, authorizer: &Authorizer) -> Map<String, Value> {
     let now = Timestamp::now().as_second();
     // An expired token was issued before it expired.
-    let issued = now + grant.ttl_seconds().min(0);
+    let issued = now + ttl_seconds(grant).min(0);
     let audience = grant.audience.as_ref().or(authorizer.audience.first());
     let mut claims = Map::new();
     let mut set = |key: &str, value: Value| {
@@ -168,7 +148,7 @@ fn claims(grant: &Grant, authorizer: &Authorizer) -> Map<String, Value> {
     );
     set("auth_time", json!(issued));
     set("iat", json!(issued));
-    set("exp", json!(now + grant.ttl_seconds()));
+    set("exp", json!(now + ttl_seconds(grant)));
     set("jti", json!(Uuid::new_v4()));
     set("username", json!(grant.sub));
     if !grant.groups.is_empty() {

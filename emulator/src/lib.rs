@@ -1,19 +1,25 @@
-//! The local cloud: runs a SAM template's functions, HTTP API, queues and tables on this machine.
+//! The emulator: runs a SAM template's functions, HTTP API, queues and tables on this machine.
 //!
 //! ```no_run
 //! # async fn example() -> anyhow::Result<()> {
 //! let prepared = emulator::prepare(emulator::Options::new("template.yaml"))?;
 //! let binaries = prepared.build()?;
-//! let cloud = prepared.start(&binaries).await?;
-//! println!("{}", cloud.api_url());
-//! cloud.shut_down().await;
+//! let emulator = prepared.start(&binaries).await?;
+//! println!("{}", emulator.api_url());
+//! emulator.shut_down().await;
 //! # Ok(())
 //! # }
 //! ```
+#![allow(
+    missing_docs,
+    reason = "an item has a comment where its name does not say enough"
+)]
 
+mod aws_error;
 mod build;
-mod cloud;
-mod edge;
+mod caller;
+mod clients;
+mod endpoint;
 mod events;
 mod gateway;
 mod http_client;
@@ -22,14 +28,15 @@ mod issuer;
 mod lambda;
 mod meter;
 mod net;
-mod realism;
-mod request;
+mod page;
 mod seed;
+mod services;
+mod simulation;
+mod start;
 mod template;
 mod trace;
-mod watch;
 
-pub use cloud::{Options, Prepared, RunningCloud, prepare};
 pub use net::ListenError;
-pub use realism::Realism;
+pub use simulation::Realism;
+pub use start::{Emulator, Options, Prepared, prepare};
 pub use template::TemplateError;

@@ -1,4 +1,4 @@
-//! `cargo local`: builds the functions, starts the local cloud, loads the seed, and says how to use it.
+//! `cargo local`: builds the functions, starts the emulator, loads the seed, and prints how to use it.
 
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use anyhow::Context as _;
 use clap::{Parser, ValueEnum};
-use emulator::{Options, Realism, RunningCloud};
+use emulator::{Emulator, Options, Realism};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
@@ -16,7 +16,7 @@ use tracing_subscriber::EnvFilter;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// Warnings of the emulator, and what RUST_LOG asks for beyond.
+/// Shown where RUST_LOG asks for nothing else.
 const DEFAULT_LOG_FILTER: &str = "warn,dynoxide=error,rustack_sqs_core=error";
 
 /// Runs template.yaml on this machine: HTTP API, functions, queues and tables.
@@ -30,12 +30,12 @@ struct Arguments {
     #[arg(long, default_value_t = 3000)]
     port: u16,
     /// The port of DynamoDB, SQS and Lambda, as LocalStack's; 0 for any free one.
-    #[arg(long, default_value_t = 4566)]
-    edge_port: u16,
+    #[arg(long, visible_alias = "edge-port", default_value_t = 4566)]
+    aws_port: u16,
     /// The value of one of the template's parameters; may be given several times.
     #[arg(long = "param", value_name = "KEY=VALUE", value_parser = key_value)]
     parameters: Vec<(String, String)>,
-    /// What the names of tables, queues and functions begin with: for shops side by side at one endpoint.
+    /// The beginning of the names of tables, queues and functions: for shops side by side at one endpoint.
     #[arg(long, value_name = "NAME", default_value = "local")]
     stack: String,
     /// Keeps tables and queues in this directory; without it they live in memory.
@@ -48,7 +48,7 @@ struct Arguments {
     /// keeps the HTTP API, functions and event sources.
     #[arg(long, value_name = "URL")]
     aws_endpoint: Option<String>,
-    /// Keeps no traces: the page at /_local/ then shows no order's way, and orders cost less time.
+    /// Keeps no traces: the page at /_local/ then shows no order's trace, and orders take less time.
     #[arg(long)]
     no_traces: bool,
     /// Runs the binaries in this folder as they are, instead of building them.
@@ -63,15 +63,15 @@ struct Arguments {
     quiet: bool,
     /// Gives DynamoDB and SQS the latencies and the contention that they have on AWS.
     #[arg(long, value_name = "LIKE", conflicts_with = "aws_endpoint")]
-    realism: Option<Like>,
+    realism: Option<Imitated>,
     /// The same seed gives the same latencies.
     #[arg(long, value_name = "N", default_value_t = 1, requires = "realism")]
     realism_seed: u64,
 }
 
-/// What the emulator may be like.
+/// What `--realism` can name.
 #[derive(Debug, Clone, Copy, ValueEnum)]
-enum Like {
+enum Imitated {
     Aws,
 }
 
@@ -88,13 +88,13 @@ impl From<&Arguments> for Options {
             parameters: arguments.parameters.iter().cloned().collect(),
             stack_name: arguments.stack.clone(),
             port: arguments.port,
-            edge_port: arguments.edge_port,
+            aws_port: arguments.aws_port,
             data_dir: arguments.data_dir.clone(),
             aws_endpoint: arguments.aws_endpoint.clone(),
             processes_per_function: arguments.processes.map(usize::from),
             realism: match arguments.realism {
                 None => Realism::Off,
-                Some(Like::Aws) => Realism::Aws {
+                Some(Imitated::Aws) => Realism::Aws {
                     seed: arguments.realism_seed,
                 },
             },
@@ -117,13 +117,7 @@ async fn main() -> ExitCode {
 }
 
 async fn run(arguments: Arguments) -> anyhow::Result<()> {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| DEFAULT_LOG_FILTER.into());
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_target(false)
-        .with_writer(std::io::stderr)
-        .init();
-
+    start_logging();
     let prepared = emulator::prepare(Options::from(&arguments))?;
     for ignored in prepared.ignored() {
         eprintln!("note: {ignored}");
@@ -132,17 +126,17 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
         Some(folder) => folder.clone(),
         None => tokio::task::block_in_place(|| prepared.build())?,
     };
-    // From here on a signal stops the cloud in good order.
+    // From here on a signal stops the emulator in good order.
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
     let begun = Instant::now();
-    let mut cloud = None;
+    let mut emulator = None;
     let ready = async {
-        let running = cloud.insert(prepared.start(&binaries).await?);
+        let running = emulator.insert(prepared.start(&binaries).await?);
         if !arguments.no_seed {
             running.seed().await.context("the seed was not loaded")?;
         }
-        say_ready(running, begun, &what_is_kept(&arguments));
+        print_ready(running, begun, &data_notice(&arguments));
         std::future::pending::<anyhow::Result<()>>().await
     };
     let result = tokio::select! {
@@ -150,14 +144,23 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
         _ = interrupt.recv() => Ok(()),
         _ = terminate.recv() => Ok(()),
     };
-    if let Some(cloud) = cloud {
-        cloud.shut_down().await;
+    if let Some(emulator) = emulator {
+        emulator.shut_down().await;
     }
     result
 }
 
-/// What becomes of the tables and queues when the emulator stops.
-fn what_is_kept(arguments: &Arguments) -> String {
+fn start_logging() {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| DEFAULT_LOG_FILTER.into());
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_target(false)
+        .with_writer(std::io::stderr)
+        .init();
+}
+
+/// Tells whether the tables and queues survive the emulator.
+fn data_notice(arguments: &Arguments) -> String {
     match (&arguments.aws_endpoint, &arguments.data_dir) {
         (Some(endpoint), _) => format!("tables and queues stay at {endpoint}"),
         (None, Some(folder)) => format!("tables and queues stay in {}", folder.display()),
@@ -165,20 +168,13 @@ fn what_is_kept(arguments: &Arguments) -> String {
     }
 }
 
-fn say_ready(cloud: &RunningCloud, begun: Instant, kept: &str) {
-    let region = cloud
-        .environment()
-        .get("AWS_REGION")
-        .map_or("", String::as_str);
+fn print_ready(emulator: &Emulator, begun: Instant, data_notice: &str) {
     let mut text = format!(
-        "\nReady after {:.1} s. Ctrl-C stops everything; {kept}.\n\n  HTTP API   {}\n  AWS edge   {}   (any \
-         credentials, region {region})\n  Live page  {}\n\n",
+        "\nReady after {:.1} s. Ctrl-C stops everything; {data_notice}.\n\n{}\n",
         begun.elapsed().as_secs_f32(),
-        cloud.api_url(),
-        cloud.edge_url(),
-        cloud.page_url(),
+        emulator.ready_lines(),
     );
-    for command in cloud.first_commands() {
+    for command in emulator.first_commands() {
         text.push_str(&format!("  {command}\n"));
     }
     text.push('\n');

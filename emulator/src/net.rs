@@ -10,27 +10,20 @@ use tokio::sync::watch;
 /// Connections that may wait to be accepted; a burst of buyers must not be refused.
 const BACKLOG: u32 = 4_096;
 
-/// Why a port can't be had.
+/// A port that can't be had.
 #[derive(Debug, thiserror::Error)]
 pub enum ListenError {
-    /// Somebody else listens there.
+    /// Another program listens there.
     #[error(
         "port {port} is in use: is another emulator running? Choose another with {flag} PORT (0: any free one)"
     )]
     InUse {
-        /// The port.
         port: u16,
-        /// The flag that chooses it.
+        /// The flag that chooses the port.
         flag: &'static str,
     },
-    /// Any other reason.
     #[error("can't listen on port {port}")]
-    Other {
-        /// The port.
-        port: u16,
-        /// The reason.
-        source: std::io::Error,
-    },
+    Other { port: u16, source: std::io::Error },
 }
 
 /// Listens on a loopback port; 0 is any free one.

@@ -1,4 +1,4 @@
-//! Loads the first data with the workspace's own program.
+//! Loads the first products with the workspace's own program.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -10,7 +10,7 @@ use tokio::process::Command;
 /// The binary's name, by convention. It finds the tables by environment variables, as the functions do.
 pub(crate) const PROGRAM: &str = "seed";
 
-/// Runs the program if it is in the folder, and tells whether it was.
+/// Runs the program if it is in the folder. Returns whether it was.
 pub(crate) async fn run(
     binaries: &Path,
     environment: &BTreeMap<String, String>,

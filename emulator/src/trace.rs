@@ -5,7 +5,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 /// The header's name, in lower case.
 pub(crate) const HEADER: &str = "x-amzn-trace-id";
 
-/// A trace of its own: `Root=1-{seconds}-{96 random bits}`.
+/// The header of a new trace: `Root=1-{seconds}-{96 random bits}`.
 pub(crate) fn new_header() -> String {
     let now = SystemTime::now()
         .duration_since(UNIX_EPOCH)

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 use serde_json::{Value, json};
-use support::{Cloud, eventually, is_alive, start, start_with};
+use support::{TestEmulator, eventually, is_alive, start, start_with};
 
 const TEMPLATE: &str = "
 Resources:
@@ -30,9 +30,13 @@ Resources:
       Environment: {Variables: {FIXTURE_START: crash}}
 ";
 
-async fn invoke(cloud: &Cloud, name: &str, payload: &str) -> (u16, Option<String>, Value) {
-    let url = cloud.edge(&format!("/2015-03-31/functions/{name}/invocations"));
-    let response = cloud
+async fn invoke(
+    emulator: &TestEmulator,
+    name: &str,
+    payload: &str,
+) -> (u16, Option<String>, Value) {
+    let url = emulator.aws(&format!("/2015-03-31/functions/{name}/invocations"));
+    let response = emulator
         .http
         .post(url)
         .body(payload.to_owned())
@@ -51,8 +55,8 @@ fn telling(command: &str) -> String {
 
 #[tokio::test]
 async fn a_process_is_reused_and_knows_where_it_is() {
-    let cloud = start(TEMPLATE).await;
-    let first = cloud.ask("/work", "environment").await;
+    let emulator = start(TEMPLATE).await;
+    let first = emulator.ask("/work", "environment").await;
     let variables: Value = first.json().await.expect("JSON");
     for (name, value) in [
         ("GREETING", "hello"),
@@ -60,12 +64,12 @@ async fn a_process_is_reused_and_knows_where_it_is() {
         ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "256"),
         ("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST"),
         ("AWS_REGION", "us-east-1"),
-        ("AWS_ENDPOINT_URL", cloud.running.edge_url()),
+        ("AWS_ENDPOINT_URL", emulator.running.aws_url()),
         ("TZ", ":UTC"),
     ] {
         assert_eq!(variables[name], value, "{name}");
     }
-    let context: Value = cloud
+    let context: Value = emulator
         .get("/work")
         .header("x-do", "context")
         .header(
@@ -86,19 +90,19 @@ async fn a_process_is_reused_and_knows_where_it_is() {
         context["trace"],
         "Root=1-5759e988-bd862e3fe1be46a994272793;Sampled=1"
     );
-    let report = cloud.function("Worker").await;
+    let report = emulator.function("Worker").await;
     assert_eq!(
         (&report["invocations"], &report["cold_starts"]),
         (&json!(2), &json!(1))
     );
     assert_eq!(report["pids"].as_array().map(Vec::len), Some(1));
-    cloud.running.shut_down().await;
+    emulator.running.shut_down().await;
 }
 
 #[tokio::test]
 async fn a_crash_fails_its_invocation_and_no_other() {
-    let cloud = start(TEMPLATE).await;
-    let (status, error, body) = invoke(&cloud, "local-Worker", &telling("exit")).await;
+    let emulator = start(TEMPLATE).await;
+    let (status, error, body) = invoke(&emulator, "local-Worker", &telling("exit")).await;
     assert_eq!((status, error.as_deref()), (200, Some("Unhandled")));
     assert_eq!(body["errorType"], "Runtime.ExitError");
     let message = body["errorMessage"].as_str().expect("a message");
@@ -106,20 +110,25 @@ async fn a_crash_fails_its_invocation_and_no_other() {
         message.ends_with("Error: Runtime exited with error: exit status 7"),
         "{message}"
     );
-    let (_, error, body) = invoke(&cloud, "Worker", "{}").await;
+    let (_, error, body) = invoke(&emulator, "Worker", "{}").await;
     assert_eq!((error, &body["statusCode"]), (None, &json!(200)));
-    cloud.running.shut_down().await;
+    emulator.running.shut_down().await;
 }
 
 #[tokio::test]
 async fn a_killed_process_is_replaced() {
-    let cloud = start(TEMPLATE).await;
+    let emulator = start(TEMPLATE).await;
     assert_eq!(
-        cloud.get("/work").send().await.expect("an answer").status(),
+        emulator
+            .get("/work")
+            .send()
+            .await
+            .expect("an answer")
+            .status(),
         200
     );
     for _ in 0..5 {
-        let pid = cloud.function("Worker").await["pids"][0]
+        let pid = emulator.function("Worker").await["pids"][0]
             .as_u64()
             .expect("a pid");
         let killed = std::process::Command::new("kill")
@@ -127,22 +136,27 @@ async fn a_killed_process_is_replaced() {
             .status();
         assert!(killed.expect("kill").success());
         // Whether the emulator has noticed yet or not, no caller may notice.
-        let status = cloud.get("/work").send().await.expect("an answer").status();
+        let status = emulator
+            .get("/work")
+            .send()
+            .await
+            .expect("an answer")
+            .status();
         assert!(status == 200 || status == 500, "{status}");
         eventually("a new process", async || {
-            let response = cloud.get("/work").send().await.expect("an answer");
+            let response = emulator.get("/work").send().await.expect("an answer");
             (response.status() == 200).then_some(())
         })
         .await;
     }
-    cloud.running.shut_down().await;
+    emulator.running.shut_down().await;
 }
 
 #[tokio::test]
 async fn a_function_that_takes_too_long_is_killed() {
-    let cloud = start(TEMPLATE).await;
+    let emulator = start(TEMPLATE).await;
     let begun = Instant::now();
-    let (status, error, body) = invoke(&cloud, "Worker", &telling("sleep")).await;
+    let (status, error, body) = invoke(&emulator, "Worker", &telling("sleep")).await;
     assert!(
         begun.elapsed() < Duration::from_secs(5),
         "{:?}",
@@ -154,62 +168,62 @@ async fn a_function_that_takes_too_long_is_killed() {
         message.ends_with("Task timed out after 1.00 seconds"),
         "{message}"
     );
-    let report = cloud.function("Worker").await;
+    let report = emulator.function("Worker").await;
     assert_eq!(report["timeouts"], 1);
     eventually("the process to be gone", async || {
-        let report = cloud.function("Worker").await;
+        let report = emulator.function("Worker").await;
         report["pids"]
             .as_array()
             .is_some_and(Vec::is_empty)
             .then_some(())
     })
     .await;
-    cloud.running.shut_down().await;
+    emulator.running.shut_down().await;
 }
 
 #[tokio::test]
 async fn what_a_function_started_ends_with_it() {
-    let cloud = start(TEMPLATE).await;
+    let emulator = start(TEMPLATE).await;
     let mut children: Vec<u64> = Vec::new();
     for _ in 0..2 {
-        let answer = cloud.ask("/work", "child").await;
+        let answer = emulator.ask("/work", "child").await;
         let pid = answer.text().await.expect("a pid");
         children.push(pid.parse().expect("a number"));
         assert!(children.iter().all(|&pid| is_alive(pid)));
     }
-    invoke(&cloud, "Worker", &telling("exit")).await;
+    invoke(&emulator, "Worker", &telling("exit")).await;
     eventually("the children's end", async || {
         (!children.iter().any(|&pid| is_alive(pid))).then_some(())
     })
     .await;
-    cloud.running.shut_down().await;
+    emulator.running.shut_down().await;
 }
 
 #[tokio::test]
 async fn an_invocation_is_billed_even_if_its_caller_goes() {
-    let cloud = start(TEMPLATE).await;
-    cloud.ask("/work", "context").await;
-    let before = cloud.function("Worker").await;
-    let url = cloud.edge("/2015-03-31/functions/Worker/invocations");
-    let impatient = cloud.http.post(url).body(telling("sleep"));
+    let emulator = start(TEMPLATE).await;
+    emulator.ask("/work", "context").await;
+    let before = emulator.function("Worker").await;
+    let url = emulator.aws("/2015-03-31/functions/Worker/invocations");
+    let impatient = emulator.http.post(url).body(telling("sleep"));
     let answer = impatient.timeout(Duration::from_millis(100)).send().await;
     assert!(answer.expect_err("no answer").is_timeout());
     let figure = |report: &Value, name: &str| report[name].as_u64().expect("a number");
     // The second after which the function is killed.
     eventually("a second on the bill", async || {
-        let now = cloud.function("Worker").await;
+        let now = emulator.function("Worker").await;
         let more = |name| figure(&now, name) - figure(&before, name);
         (more("billed_milliseconds") >= 1_000 && more("errors") == 1).then_some(())
     })
     .await;
-    cloud.running.shut_down().await;
+    emulator.running.shut_down().await;
 }
 
 #[tokio::test]
 async fn a_function_that_cannot_start_says_so() {
-    let cloud = start(TEMPLATE).await;
+    let emulator = start(TEMPLATE).await;
     for _ in 0..2 {
-        let (status, error, body) = invoke(&cloud, "Broken", "{}").await;
+        let (status, error, body) = invoke(&emulator, "Broken", "{}").await;
         assert_eq!((status, error.as_deref()), (200, Some("Unhandled")));
         let message = body["errorMessage"].as_str().expect("a message");
         assert!(
@@ -218,46 +232,46 @@ async fn a_function_that_cannot_start_says_so() {
         );
     }
     eventually("its last words", async || {
-        cloud
+        emulator
             .log_lines()
             .await
             .contains(&"I won't start".to_owned())
             .then_some(())
     })
     .await;
-    cloud.running.shut_down().await;
+    emulator.running.shut_down().await;
 }
 
 #[tokio::test]
 async fn a_burst_waits_in_line_for_the_reserved_processes() {
-    let cloud = start(TEMPLATE).await;
+    let emulator = start(TEMPLATE).await;
     let answers = join_all((0..12).map(|_| async {
-        let response = cloud.ask("/work", "wait").await;
+        let response = emulator.ask("/work", "wait").await;
         assert_eq!(response.status(), 200);
         response.text().await.expect("a pid")
     }))
     .await;
     let pids: HashSet<String> = answers.into_iter().collect();
     assert_eq!(pids.len(), 3, "three processes, all used");
-    assert_eq!(cloud.function("Worker").await["cold_starts"], 3);
-    cloud.running.shut_down().await;
+    assert_eq!(emulator.function("Worker").await["cold_starts"], 3);
+    emulator.running.shut_down().await;
 }
 
 #[tokio::test]
 async fn invoke_speaks_lambdas_api() {
-    let cloud = start(TEMPLATE).await;
+    let emulator = start(TEMPLATE).await;
     let arn = "arn:aws:lambda:us-east-1:000000000000:function:local-Worker";
-    assert_eq!(invoke(&cloud, arn, "{}").await.0, 200);
-    assert_eq!(invoke(&cloud, "Nobody", "{}").await.0, 404);
-    assert_eq!(invoke(&cloud, "Worker", "{oops").await.0, 400);
+    assert_eq!(invoke(&emulator, arn, "{}").await.0, 200);
+    assert_eq!(invoke(&emulator, "Nobody", "{}").await.0, 404);
+    assert_eq!(invoke(&emulator, "Worker", "{oops").await.0, 400);
     let too_large = format!("\"{}\"", "x".repeat(7 * 1024 * 1024));
-    assert_eq!(invoke(&cloud, "Worker", &too_large).await.0, 413);
-    let before = cloud.function("Worker").await["invocations"]
+    assert_eq!(invoke(&emulator, "Worker", &too_large).await.0, 413);
+    let before = emulator.function("Worker").await["invocations"]
         .as_u64()
         .expect("a count");
-    let response = cloud
+    let response = emulator
         .http
-        .post(cloud.edge("/2015-03-31/functions/Worker/invocations"))
+        .post(emulator.aws("/2015-03-31/functions/Worker/invocations"))
         .header("x-amz-invocation-type", "Event")
         .body("{}")
         .send()
@@ -265,20 +279,20 @@ async fn invoke_speaks_lambdas_api() {
         .expect("an answer");
     assert_eq!(response.status(), 202);
     eventually("the event", async || {
-        let now = cloud.function("Worker").await["invocations"].as_u64();
+        let now = emulator.function("Worker").await["invocations"].as_u64();
         (now > Some(before)).then_some(())
     })
     .await;
-    cloud.running.shut_down().await;
+    emulator.running.shut_down().await;
 }
 
 #[tokio::test]
 async fn nothing_is_left_running() {
     let file = support::TemplateFile::new(TEMPLATE);
     for waits in [true, false] {
-        let cloud = start_with(file.options()).await;
-        join_all((0..3).map(|_| cloud.ask("/work", "wait"))).await;
-        let report = cloud.function("Worker").await;
+        let emulator = start_with(file.options()).await;
+        join_all((0..3).map(|_| emulator.ask("/work", "wait"))).await;
+        let report = emulator.function("Worker").await;
         let pids: Vec<u64> = report["pids"]
             .as_array()
             .expect("pids")
@@ -288,10 +302,10 @@ async fn nothing_is_left_running() {
         assert_eq!(pids.len(), 3);
         assert!(pids.iter().all(|&pid| is_alive(pid)));
         if waits {
-            cloud.running.shut_down().await;
+            emulator.running.shut_down().await;
             assert!(!pids.iter().any(|&pid| is_alive(pid)));
         } else {
-            drop(cloud);
+            drop(emulator);
             eventually("the processes' end", async || {
                 (!pids.iter().any(|&pid| is_alive(pid))).then_some(())
             })

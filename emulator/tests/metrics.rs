@@ -4,7 +4,7 @@ mod support;
 
 use reqwest::StatusCode;
 use serde_json::{Value, json};
-use support::{Cloud, start};
+use support::{TestEmulator, start};
 
 const TEMPLATE: &str = "
 Resources:
@@ -34,7 +34,7 @@ Resources:
           Properties: {Path: /things, Method: get}
 ";
 
-impl Cloud {
+impl TestEmulator {
     /// A call as the function makes it.
     async fn call(&self, target: &str, body: Value) -> (StatusCode, Value) {
         let response = self.aws_as("FUNCTION.Api", target, &body).await;
@@ -54,12 +54,12 @@ impl Cloud {
     }
 
     async fn metrics(&self) -> Value {
-        let response = self.http.get(self.edge("/_local/metrics")).send().await;
+        let response = self.http.get(self.aws("/_local/metrics")).send().await;
         response.expect("an answer").json().await.expect("JSON")
     }
 
     async fn prometheus(&self) -> String {
-        let request = self.http.get(self.edge("/_local/metrics"));
+        let request = self.http.get(self.aws("/_local/metrics"));
         let response = request
             .header("accept", "text/plain;version=0.0.4")
             .send()
@@ -83,72 +83,88 @@ fn item(id: &str, bytes: usize) -> Value {
 
 #[tokio::test]
 async fn units_are_counted_by_dynamodbs_rules() {
-    let cloud = start(TEMPLATE).await;
+    let emulator = start(TEMPLATE).await;
     let table = "local-Items";
     // 2 KB, and 1 unit for the index.
     let put = json!({ "TableName": table, "Item": item("a", 1_500) });
-    assert_eq!(cloud.by_function("PutItem", put).await, json!({}));
-    assert_eq!(calls(&cloud.metrics().await, "PutItem")["write_units"], 3.0);
+    assert_eq!(emulator.by_function("PutItem", put).await, json!({}));
+    assert_eq!(
+        calls(&emulator.metrics().await, "PutItem")["write_units"],
+        3.0
+    );
     // The larger of old and new counts; the index has nothing to do.
     let smaller = json!({ "TableName": table, "Item": item("a", 10) });
-    cloud.by_function("PutItem", smaller).await;
-    assert_eq!(calls(&cloud.metrics().await, "PutItem")["write_units"], 5.0);
+    emulator.by_function("PutItem", smaller).await;
+    assert_eq!(
+        calls(&emulator.metrics().await, "PutItem")["write_units"],
+        5.0
+    );
 
     let key = json!({ "id": { "S": "a" } });
     let get = json!({ "TableName": table, "Key": key });
-    let got = cloud.by_function("GetItem", get).await;
+    let got = emulator.by_function("GetItem", get).await;
     assert_eq!(got, json!({ "Item": item("a", 10) }));
     let consistent = json!({ "TableName": table, "Key": key, "ConsistentRead": true });
-    cloud.by_function("GetItem", consistent).await;
-    assert_eq!(calls(&cloud.metrics().await, "GetItem")["read_units"], 1.5);
+    emulator.by_function("GetItem", consistent).await;
+    assert_eq!(
+        calls(&emulator.metrics().await, "GetItem")["read_units"],
+        1.5
+    );
 
     // Twice 1 unit each for two small items, and 1 each for the index.
     let puts = ["b", "c"].map(|id| json!({ "Put": { "TableName": table, "Item": item(id, 10) } }));
     let transaction = json!({ "TransactItems": puts });
     assert_eq!(
-        cloud.by_function("TransactWriteItems", transaction).await,
+        emulator
+            .by_function("TransactWriteItems", transaction)
+            .await,
         json!({})
     );
-    let metrics = cloud.metrics().await;
+    let metrics = emulator.metrics().await;
     assert_eq!(calls(&metrics, "TransactWriteItems")["write_units"], 6.0);
     assert_eq!(metrics["totals"]["transactions"], 1);
     assert_eq!(metrics["totals"]["write_units"], 11.0);
     assert_eq!(metrics["totals"]["read_units"], 1.5);
-    cloud.running.shut_down().await;
+    emulator.running.shut_down().await;
 }
 
 #[tokio::test]
 async fn who_asks_for_capacity_gets_it() {
-    let cloud = start(TEMPLATE).await;
+    let emulator = start(TEMPLATE).await;
     let put = json!({
         "TableName": "local-Items", "Item": item("a", 10), "ReturnConsumedCapacity": "TOTAL",
     });
-    let answer = cloud.by_function("PutItem", put).await;
+    let answer = emulator.by_function("PutItem", put).await;
     assert_eq!(answer["ConsumedCapacity"]["CapacityUnits"], 2.0);
-    assert_eq!(calls(&cloud.metrics().await, "PutItem")["write_units"], 2.0);
-    cloud.running.shut_down().await;
+    assert_eq!(
+        calls(&emulator.metrics().await, "PutItem")["write_units"],
+        2.0
+    );
+    emulator.running.shut_down().await;
 }
 
 #[tokio::test]
 async fn failures_are_told_apart_and_attempts_are_charged() {
-    let cloud = start(TEMPLATE).await;
+    let emulator = start(TEMPLATE).await;
     let table = "local-Items";
     let new = "attribute_not_exists(id)";
     let put = json!({ "TableName": table, "Item": item("a", 10), "ConditionExpression": new });
-    cloud.by_function("PutItem", put.clone()).await;
-    let (status, _) = cloud.call("DynamoDB_20120810.PutItem", put.clone()).await;
+    emulator.by_function("PutItem", put.clone()).await;
+    let (status, _) = emulator
+        .call("DynamoDB_20120810.PutItem", put.clone())
+        .await;
     assert_eq!(status, StatusCode::BAD_REQUEST);
     let transaction = json!({ "TransactItems": [{ "Put": put }] });
-    let (status, _) = cloud
+    let (status, _) = emulator
         .call("DynamoDB_20120810.TransactWriteItems", transaction)
         .await;
     assert_eq!(status, StatusCode::BAD_REQUEST);
-    let (status, _) = cloud
+    let (status, _) = emulator
         .call("DynamoDB_20120810.PutItem", json!({ "TableName": table }))
         .await;
     assert_eq!(status, StatusCode::BAD_REQUEST);
 
-    let metrics = cloud.metrics().await;
+    let metrics = emulator.metrics().await;
     let puts = calls(&metrics, "PutItem");
     assert_eq!((&puts["calls"], &puts["errors"]), (&json!(3), &json!(2)));
     // 2 with the index, 1 for the failed condition, none for the bad request.
@@ -157,12 +173,12 @@ async fn failures_are_told_apart_and_attempts_are_charged() {
     assert_eq!(transactions["cancelled_transactions"], 1);
     assert_eq!(transactions["conflicts"], 0);
     assert_eq!(transactions["write_units"], 2.0);
-    cloud.running.shut_down().await;
+    emulator.running.shut_down().await;
 }
 
 #[tokio::test]
 async fn the_permissions_that_were_used_are_listed() {
-    let cloud = start(TEMPLATE).await;
+    let emulator = start(TEMPLATE).await;
     let table = "local-Items";
     let transaction = json!({ "TransactItems": [
         { "Put": { "TableName": table, "Item": item("a", 10) } },
@@ -171,18 +187,23 @@ async fn the_permissions_that_were_used_are_listed() {
             "ConditionExpression": "attribute_not_exists(id)",
         } },
     ] });
-    cloud.by_function("TransactWriteItems", transaction).await;
+    emulator
+        .by_function("TransactWriteItems", transaction)
+        .await;
     let query = json!({
         "TableName": table, "IndexName": "by-name", "KeyConditionExpression": "#n = :n",
         "ExpressionAttributeNames": { "#n": "name" },
         "ExpressionAttributeValues": { ":n": { "S": "n" } },
     });
     for _ in 0..2 {
-        assert_eq!(cloud.by_function("Query", query.clone()).await["Count"], 1);
+        assert_eq!(
+            emulator.by_function("Query", query.clone()).await["Count"],
+            1
+        );
     }
-    let queue = cloud.queue_url("Queue");
+    let queue = emulator.queue_url("Queue");
     let message = json!({ "QueueUrl": queue, "MessageBody": "m" });
-    cloud.call("AmazonSQS.SendMessage", message).await;
+    emulator.call("AmazonSQS.SendMessage", message).await;
     let expected = json!([
         { "action": "dynamodb:ConditionCheckItem", "resource": "local-Items" },
         { "action": "dynamodb:PutItem", "resource": "local-Items" },
@@ -190,27 +211,27 @@ async fn the_permissions_that_were_used_are_listed() {
         { "action": "sqs:SendMessage", "resource": "local-Queue" },
     ]);
     assert_eq!(
-        cloud.metrics().await["functions"][0]["permissions"],
+        emulator.metrics().await["functions"][0]["permissions"],
         expected
     );
-    cloud.running.shut_down().await;
+    emulator.running.shut_down().await;
 }
 
 #[tokio::test]
 async fn messages_requests_and_invocations_are_counted_until_a_reset() {
-    let cloud = start(TEMPLATE).await;
+    let emulator = start(TEMPLATE).await;
     let large =
-        json!({ "QueueUrl": cloud.queue_url("Queue"), "MessageBody": "x".repeat(100 * 1_024) });
-    cloud.call("AmazonSQS.SendMessage", large).await;
+        json!({ "QueueUrl": emulator.queue_url("Queue"), "MessageBody": "x".repeat(100 * 1_024) });
+    emulator.call("AmazonSQS.SendMessage", large).await;
     for _ in 0..3 {
-        cloud.get("/things").send().await.expect("an answer");
+        emulator.get("/things").send().await.expect("an answer");
     }
     // Nobody is billed for this one.
-    cloud.get("/nothing").send().await.expect("an answer");
+    emulator.get("/nothing").send().await.expect("an answer");
     // This one is a tool's.
-    cloud.sqs("ListQueues", json!({})).await;
+    emulator.sqs("ListQueues", json!({})).await;
 
-    let metrics = cloud.metrics().await;
+    let metrics = emulator.metrics().await;
     let totals = &metrics["totals"];
     assert_eq!(totals["sqs_requests"], 2, "{totals}");
     assert_eq!(totals["http_requests"], 3, "{totals}");
@@ -222,7 +243,7 @@ async fn messages_requests_and_invocations_are_counted_until_a_reset() {
     assert_eq!(totals["gb_seconds"], billed / 1_000.0 * 0.5);
     assert_eq!(metrics["others"]["calls"][0]["operation"], "ListQueues");
 
-    let text = cloud.prometheus().await;
+    let text = emulator.prometheus().await;
     for line in [
         "http_api_requests_total 3",
         "lambda_invocations_total{function=\"Api\"} 3",
@@ -235,13 +256,13 @@ async fn messages_requests_and_invocations_are_counted_until_a_reset() {
         );
     }
 
-    let reset = cloud
+    let reset = emulator
         .http
-        .delete(cloud.edge("/_local/metrics"))
+        .delete(emulator.aws("/_local/metrics"))
         .send()
         .await;
     assert_eq!(reset.expect("an answer").status(), StatusCode::NO_CONTENT);
-    let metrics = cloud.metrics().await;
+    let metrics = emulator.metrics().await;
     for figure in [
         "sqs_requests",
         "http_requests",
@@ -251,7 +272,7 @@ async fn messages_requests_and_invocations_are_counted_until_a_reset() {
         assert_eq!(metrics["totals"][figure], 0, "{figure}");
     }
     assert_eq!(metrics["functions"][0]["calls"], json!([]));
-    cloud.get("/things").send().await.expect("an answer");
-    assert_eq!(cloud.metrics().await["totals"]["invocations"], 1);
-    cloud.running.shut_down().await;
+    emulator.get("/things").send().await.expect("an answer");
+    assert_eq!(emulator.metrics().await["totals"]["invocations"], 1);
+    emulator.running.shut_down().await;
 }

@@ -8,7 +8,7 @@ use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 
-use serde_json::Value;
+use emulator_api::{Functions, ReadyLines, paths};
 use support::{SOON, TemplateFile, client, eventually, fixtures, is_alive};
 
 const TEMPLATE: &str = "
@@ -25,7 +25,7 @@ Resources:
 fn emulator(file: &TemplateFile) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_emulator"));
     command
-        .args(["--port", "0", "--edge-port", "0", "--template"])
+        .args(["--port", "0", "--aws-port", "0", "--template"])
         .arg(&file.0)
         .arg("--binaries")
         .arg(fixtures())
@@ -65,19 +65,19 @@ impl Running {
         Running { child, lines }
     }
 
-    /// Reads what it says until it says this.
+    /// Reads its lines until one contains this.
     fn read_until(&self, wanted: &str) -> Vec<String> {
         let mut lines: Vec<String> = Vec::new();
         while !lines.last().is_some_and(|line| line.contains(wanted)) {
             match self.lines.recv_timeout(SOON) {
                 Ok(line) => lines.push(line),
-                Err(error) => panic!("it said no {wanted:?} ({error}), only {lines:?}"),
+                Err(error) => panic!("it printed no {wanted:?} ({error}), only {lines:?}"),
             }
         }
         lines
     }
 
-    /// How it ended.
+    /// Waits for its end.
     async fn ended(&mut self) -> ExitStatus {
         eventually("the emulator's end", async || {
             self.child.try_wait().expect("a child")
@@ -94,22 +94,16 @@ impl Drop for Running {
     }
 }
 
-async fn pid_of_the_function(lines: &[String]) -> u64 {
-    let functions = format!("{}/_local/functions", url(lines, "AWS edge"));
+async fn pid_of_the_function(ready: &ReadyLines) -> u64 {
+    let functions = format!("{}{}", ready.aws_url, paths::FUNCTIONS);
     let report = client().get(functions).send().await.expect("an answer");
-    let report: Value = report.json().await.expect("JSON");
-    report["functions"][0]["pids"][0].as_u64().expect("a pid")
+    let report: Functions = report.json().await.expect("the functions");
+    report.functions[0].pids[0].into()
 }
 
-fn url(lines: &[String], name: &str) -> String {
-    let line = lines
-        .iter()
-        .find(|line| line.trim_start().starts_with(name))
-        .expect("a line");
-    let url = line
-        .split_whitespace()
-        .find(|word| word.starts_with("http://"));
-    url.expect("a URL").to_owned()
+/// The places that the emulator names among these lines.
+fn ready(lines: &[String]) -> ReadyLines {
+    ReadyLines::find(&(lines.join("\n") + "\n")).expect("the ready lines")
 }
 
 #[tokio::test]
@@ -118,12 +112,13 @@ async fn a_signal_stops_everything() {
         let file = TemplateFile::new(TEMPLATE);
         let mut emulator = Running::start(&file);
         let lines = emulator.read_until("curl -s");
+        let ready = ready(&lines);
         let example = lines.last().expect("a line").trim().to_owned();
-        assert_eq!(example, format!("curl -s {}/echo", url(&lines, "HTTP API")));
+        assert_eq!(example, format!("curl -s {}/echo", ready.api_url));
         let example = example.trim_start_matches("curl -s ");
         let response = client().get(example).send().await;
         assert_eq!(response.expect("an answer").status(), 200);
-        let pid = pid_of_the_function(&lines).await;
+        let pid = pid_of_the_function(&ready).await;
         assert!(is_alive(pid));
         let killed = Command::new("kill")
             .args([signal, &emulator.child.id().to_string()])
@@ -141,9 +136,10 @@ async fn functions_do_not_outlive_a_killed_emulator() {
     let file = TemplateFile::new(TEMPLATE);
     let mut emulator = Running::start(&file);
     let lines = emulator.read_until("curl -s");
-    let echo = format!("{}/echo", url(&lines, "HTTP API"));
+    let ready = ready(&lines);
+    let echo = format!("{}/echo", ready.api_url);
     client().get(echo).send().await.expect("an answer");
-    let pid = pid_of_the_function(&lines).await;
+    let pid = pid_of_the_function(&ready).await;
     emulator.child.kill().expect("killed");
     emulator.ended().await;
     eventually("the function's end", async || {
@@ -153,7 +149,7 @@ async fn functions_do_not_outlive_a_killed_emulator() {
 }
 
 #[tokio::test]
-async fn it_says_what_it_forgets_and_what_functions_print_unless_it_is_to_be_quiet() {
+async fn log_lines_are_printed_unless_it_is_quiet_and_the_data_is_announced_as_temporary() {
     let file = TemplateFile::new(TEMPLATE);
     for quiet in [false, true] {
         let mut command = emulator(&file);
@@ -163,9 +159,10 @@ async fn it_says_what_it_forgets_and_what_functions_print_unless_it_is_to_be_qui
         let forgets = |line: &String| line.contains("tables and queues are forgotten");
         assert!(lines.iter().any(forgets), "{lines:?}");
 
-        let echo = format!("{}/echo", url(&lines, "HTTP API"));
+        let ready = ready(&lines);
+        let echo = format!("{}/echo", ready.api_url);
         client().get(echo).send().await.expect("an answer");
-        let logs = format!("{}/_local/logs", url(&lines, "AWS edge"));
+        let logs = format!("{}{}", ready.aws_url, paths::LOGS);
         eventually("the function's line", async || {
             let logs = client().get(&logs).send().await.expect("an answer");
             let logs = logs.text().await.expect("text");
@@ -186,13 +183,8 @@ async fn it_says_what_it_forgets_and_what_functions_print_unless_it_is_to_be_qui
 fn a_taken_port_is_named() {
     let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
     let port = taken.local_addr().expect("an address").port().to_string();
-    for flag in ["--port", "--edge-port"] {
+    for (flag, other) in [("--port", "--aws-port"), ("--aws-port", "--port")] {
         let file = TemplateFile::new(TEMPLATE);
-        let other = if flag == "--port" {
-            "--edge-port"
-        } else {
-            "--port"
-        };
         let mut command = Command::new(env!("CARGO_BIN_EXE_emulator"));
         command
             .args([flag, &port, other, "0", "--template"])
@@ -205,25 +197,40 @@ fn a_taken_port_is_named() {
         );
         assert!(complaint.contains(flag), "{complaint}");
 
-        // What is wrong with the template is told first: it would still be wrong with another port.
+        // The template's mistakes come first: another port would not mend them.
         let wrong = TEMPLATE.replace("Method: GET", "Method: [GET]");
         std::fs::write(&file.0, wrong).expect("the template is written");
-        let told = self::complaint(&command.output().expect("the emulator"));
+        let complaint = self::complaint(&command.output().expect("the emulator"));
         assert!(
-            !told.contains("in use") && told.contains("expected"),
-            "{told}"
+            !complaint.contains("in use") && complaint.contains("expected"),
+            "{complaint}"
         );
         let output = command.args(["--param", "Nothing=1"]).output();
-        let told = self::complaint(&output.expect("the emulator"));
+        let complaint = self::complaint(&output.expect("the emulator"));
         assert!(
-            !told.contains("in use") && told.contains("Nothing"),
-            "{told}"
+            !complaint.contains("in use") && complaint.contains("Nothing"),
+            "{complaint}"
         );
     }
 }
 
+/// The flag's name from before, which scripts use.
 #[test]
-fn mistakes_are_told_in_a_line() {
+fn the_aws_port_has_an_old_name() {
+    let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = taken.local_addr().expect("an address").port().to_string();
+    let file = TemplateFile::new(TEMPLATE);
+    let mut command = Command::new(env!("CARGO_BIN_EXE_emulator"));
+    command
+        .args(["--port", "0", "--edge-port", &port, "--template"])
+        .arg(&file.0);
+    let complaint = complaint(&command.output().expect("the emulator"));
+    let wanted = format!("port {port} is in use");
+    assert!(complaint.contains(&wanted), "{complaint}");
+}
+
+#[test]
+fn mistakes_are_reported_in_a_line() {
     let unknown = TemplateFile::new(
         "Resources:\n  F:\n    Type: AWS::SQS::Queue\n    Properties: {VisibilityTimeout: !Foo x}\n",
     );

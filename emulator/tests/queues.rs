@@ -5,7 +5,7 @@ mod support;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
-use support::{Cloud, eventually, start};
+use support::{TestEmulator, eventually, start};
 
 /// A consumer of `Queue`, with these lines in its SQS event. No message comes back while a test runs.
 fn template(event: &str) -> String {
@@ -52,9 +52,9 @@ MaximumBatchingWindowInSeconds: 1
 ScalingConfig: {MaximumConcurrency: 2}
 FunctionResponseTypes: [ReportBatchItemFailures]";
 
-async fn wait_until_empty(cloud: &Cloud, queue: &str) {
+async fn wait_until_empty(emulator: &TestEmulator, queue: &str) {
     eventually("an empty queue", async || {
-        (cloud.depth(queue).await == (0, 0)).then_some(())
+        (emulator.depth(queue).await == (0, 0)).then_some(())
     })
     .await;
 }
@@ -66,80 +66,80 @@ ScalingConfig: {MaximumConcurrency: 2}";
 
 #[tokio::test]
 async fn a_window_gathers_what_comes_within_it() {
-    let cloud = start(&template(LONG_WINDOW)).await;
+    let emulator = start(&template(LONG_WINDOW)).await;
     let begun = Instant::now();
-    cloud.send("Queue", &["first"]).await;
+    emulator.send("Queue", &["first"]).await;
     eventually("the first message to be fetched", async || {
-        (cloud.depth("Queue").await == (0, 1)).then_some(())
+        (emulator.depth("Queue").await == (0, 1)).then_some(())
     })
     .await;
-    cloud.send("Queue", &["second", "third"]).await;
-    assert_eq!(cloud.wait_for_messages(3).await, [3]);
+    emulator.send("Queue", &["second", "third"]).await;
+    assert_eq!(emulator.wait_for_messages(3).await, [3]);
     let waited = begun.elapsed();
     assert!(
         waited >= Duration::from_secs(6),
         "the window was cut short: {waited:?}"
     );
-    wait_until_empty(&cloud, "Queue").await;
-    cloud.running.shut_down().await;
+    wait_until_empty(&emulator, "Queue").await;
+    emulator.running.shut_down().await;
 }
 
 #[tokio::test]
 async fn a_full_batch_does_not_wait() {
     let event = "BatchSize: 20\nMaximumBatchingWindowInSeconds: 60";
-    let cloud = start(&template(event)).await;
+    let emulator = start(&template(event)).await;
     let bodies = vec!["x"; 40];
-    cloud.send("Queue", &bodies).await;
+    emulator.send("Queue", &bodies).await;
     // Long before the window ends.
-    assert_eq!(cloud.wait_for_messages(40).await, [20, 20]);
-    cloud.running.shut_down().await;
+    assert_eq!(emulator.wait_for_messages(40).await, [20, 20]);
+    emulator.running.shut_down().await;
 }
 
 #[tokio::test]
 async fn a_burst_is_gathered_at_once() {
-    let cloud = start(&template(LONG_WINDOW)).await;
+    let emulator = start(&template(LONG_WINDOW)).await;
     let bodies: Vec<String> = (0..500).map(|number| number.to_string()).collect();
     let bodies: Vec<&str> = bodies.iter().map(String::as_str).collect();
-    cloud.send("Queue", &bodies).await;
-    let sizes = cloud.wait_for_messages(500).await;
+    emulator.send("Queue", &bodies).await;
+    let sizes = emulator.wait_for_messages(500).await;
     assert_eq!(
         sizes.iter().sum::<u64>(),
         500,
         "each message once: {sizes:?}"
     );
     assert!(sizes.len() <= 8, "{sizes:?}");
-    wait_until_empty(&cloud, "Queue").await;
-    cloud.running.shut_down().await;
+    wait_until_empty(&emulator, "Queue").await;
+    emulator.running.shut_down().await;
 }
 
 #[tokio::test]
 async fn a_batch_stays_below_six_megabytes() {
     let event = "BatchSize: 100\nMaximumBatchingWindowInSeconds: 6";
-    let cloud = start(&template(event)).await;
+    let emulator = start(&template(event)).await;
     let body = "y".repeat(250 * 1024);
     for _ in 0..30 {
-        cloud.send("Queue", &[body.as_str()]).await;
+        emulator.send("Queue", &[body.as_str()]).await;
     }
-    let sizes = cloud.wait_for_messages(30).await;
+    let sizes = emulator.wait_for_messages(30).await;
     assert_eq!(sizes.iter().sum::<u64>(), 30, "{sizes:?}");
     assert_eq!(sizes.iter().max(), Some(&24), "{sizes:?}");
-    cloud.running.shut_down().await;
+    emulator.running.shut_down().await;
 }
 
 #[tokio::test]
 async fn without_a_window_a_message_goes_at_once() {
-    let cloud = start(&template("BatchSize: 10")).await;
+    let emulator = start(&template("BatchSize: 10")).await;
     // However busy this machine is, some message comes sooner than the shortest window would let any come.
     let mut sent = 0;
     eventually("a message that waits for no window", async || {
         let begun = Instant::now();
-        cloud.send("Queue", &["now"]).await;
+        emulator.send("Queue", &["now"]).await;
         sent += 1;
-        cloud.wait_for_messages(sent).await;
+        emulator.wait_for_messages(sent).await;
         (begun.elapsed() < Duration::from_secs(1)).then_some(())
     })
     .await;
-    let batch = &cloud.batches().await[0];
+    let batch = &emulator.batches().await[0];
     let record = &batch["first"];
     assert_eq!(record["body"], "now");
     assert_eq!(record["eventSource"], "aws:sqs");
@@ -149,98 +149,98 @@ async fn without_a_window_a_message_goes_at_once() {
     );
     let event = json!({ "Records": [record] });
     serde_json::from_value::<aws_lambda_events::sqs::SqsEvent>(event).expect("an SQS event");
-    cloud.running.shut_down().await;
+    emulator.running.shut_down().await;
 }
 
 #[tokio::test]
 async fn message_attributes_reach_the_function() {
-    let cloud = start(&template("BatchSize: 1")).await;
+    let emulator = start(&template("BatchSize: 1")).await;
     let body = json!({
-        "QueueUrl": cloud.queue_url("Queue"),
+        "QueueUrl": emulator.queue_url("Queue"),
         "MessageBody": "traced",
         "MessageAttributes": { "traceparent": { "DataType": "String", "StringValue": "00-abc" } },
     });
-    cloud.sqs("SendMessage", body).await;
-    cloud.wait_for_messages(1).await;
-    let record = cloud.batches().await[0]["first"].clone();
+    emulator.sqs("SendMessage", body).await;
+    emulator.wait_for_messages(1).await;
+    let record = emulator.batches().await[0]["first"].clone();
     let expected = json!({
         "stringValue": "00-abc", "stringListValues": [], "binaryListValues": [], "dataType": "String"
     });
     assert_eq!(record["messageAttributes"]["traceparent"], expected);
-    cloud.running.shut_down().await;
+    emulator.running.shut_down().await;
 }
 
 #[tokio::test]
 async fn a_failed_message_comes_back_and_then_is_a_dead_letter() {
-    let cloud = start(&retrying_template(WINDOWED)).await;
-    cloud.send("Queue", &["good", "fail", "good"]).await;
+    let emulator = start(&retrying_template(WINDOWED)).await;
+    emulator.send("Queue", &["good", "fail", "good"]).await;
     // First all three, then, after the visibility timeout, the failed one alone.
-    assert_eq!(cloud.wait_for_messages(4).await, [3, 1]);
-    let retried = &cloud.batches().await[1]["first"];
+    assert_eq!(emulator.wait_for_messages(4).await, [3, 1]);
+    let retried = &emulator.batches().await[1]["first"];
     assert_eq!(retried["body"], "fail");
     assert_eq!(retried["attributes"]["ApproximateReceiveCount"], "2");
     eventually("a dead letter", async || {
-        (cloud.depth("Dead").await.0 == 1).then_some(())
+        (emulator.depth("Dead").await.0 == 1).then_some(())
     })
     .await;
-    wait_until_empty(&cloud, "Queue").await;
-    let body = json!({ "QueueUrl": cloud.queue_url("Dead") });
-    let received = cloud.sqs("ReceiveMessage", body).await;
+    wait_until_empty(&emulator, "Queue").await;
+    let body = json!({ "QueueUrl": emulator.queue_url("Dead") });
+    let received = emulator.sqs("ReceiveMessage", body).await;
     assert_eq!(received["Messages"][0]["Body"], "fail");
-    cloud.running.shut_down().await;
+    emulator.running.shut_down().await;
 }
 
 #[tokio::test]
 async fn a_batch_that_fails_comes_back_whole() {
     for poison in ["throw", "exit", "nonsense"] {
-        let cloud = start(&retrying_template(WINDOWED)).await;
-        cloud.send("Queue", &["good", poison]).await;
-        let sizes = cloud.wait_for_messages(4).await;
+        let emulator = start(&retrying_template(WINDOWED)).await;
+        emulator.send("Queue", &["good", poison]).await;
+        let sizes = emulator.wait_for_messages(4).await;
         assert_eq!(sizes.iter().sum::<u64>(), 4, "{poison}: {sizes:?}");
         eventually("two dead letters", async || {
-            (cloud.depth("Dead").await.0 == 2).then_some(())
+            (emulator.depth("Dead").await.0 == 2).then_some(())
         })
         .await;
-        cloud.running.shut_down().await;
+        emulator.running.shut_down().await;
     }
 }
 
 #[tokio::test]
 async fn without_reports_a_batch_is_done_when_the_function_returns() {
-    let cloud = start(&template("BatchSize: 10")).await;
-    cloud.send("Queue", &["fail"]).await;
-    cloud.wait_for_messages(1).await;
-    wait_until_empty(&cloud, "Queue").await;
-    assert_eq!(cloud.depth("Dead").await, (0, 0));
-    cloud.running.shut_down().await;
+    let emulator = start(&template("BatchSize: 10")).await;
+    emulator.send("Queue", &["fail"]).await;
+    emulator.wait_for_messages(1).await;
+    wait_until_empty(&emulator, "Queue").await;
+    assert_eq!(emulator.depth("Dead").await, (0, 0));
+    emulator.running.shut_down().await;
 }
 
 #[tokio::test]
 async fn beyond_the_concurrency_messages_stay_in_the_queue() {
     let event = "BatchSize: 1\nScalingConfig: {MaximumConcurrency: 2}";
-    let cloud = start(&template(event)).await;
+    let emulator = start(&template(event)).await;
     let bodies = ["slow"; 6];
-    cloud.send("Queue", &bodies).await;
+    emulator.send("Queue", &bodies).await;
     let mut most = 0;
     eventually("all messages", async || {
-        let (visible, invisible) = cloud.depth("Queue").await;
+        let (visible, invisible) = emulator.depth("Queue").await;
         most = most.max(invisible);
         (visible + invisible == 0).then_some(())
     })
     .await;
     assert_eq!(most, 2);
-    assert_eq!(cloud.batch_sizes().await, [1; 6]);
-    cloud.running.shut_down().await;
+    assert_eq!(emulator.batch_sizes().await, [1; 6]);
+    emulator.running.shut_down().await;
 }
 
 #[tokio::test]
 async fn the_template_alone_decides() {
     let small = start(&template("BatchSize: 2\nMaximumBatchingWindowInSeconds: 6")).await;
     let large = start(&template("BatchSize: 6\nMaximumBatchingWindowInSeconds: 6")).await;
-    for (cloud, expected) in [(small, vec![2, 2, 2]), (large, vec![6])] {
-        cloud.send("Queue", &["x"; 6]).await;
-        assert_eq!(cloud.wait_for_messages(6).await, expected);
-        cloud.running.shut_down().await;
+    for (emulator, expected) in [(small, vec![2, 2, 2]), (large, vec![6])] {
+        emulator.send("Queue", &["x"; 6]).await;
+        assert_eq!(emulator.wait_for_messages(6).await, expected);
+        emulator.running.shut_down().await;
     }
 }
 
@@ -248,23 +248,23 @@ async fn the_template_alone_decides() {
 async fn tables_and_queues_may_be_elsewhere() {
     let elsewhere = start("Resources: {}").await;
     let file = support::TemplateFile::new(&retrying_template(WINDOWED));
-    let aws_endpoint = Some(elsewhere.running.edge_url().to_owned());
+    let aws_endpoint = Some(elsewhere.running.aws_url().to_owned());
     let options = emulator::Options {
         aws_endpoint: aws_endpoint.clone(),
         ..file.options()
     };
-    let cloud = support::start_with(options).await;
+    let emulator = support::start_with(options).await;
     assert_eq!(
-        cloud.running.environment().get("AWS_ENDPOINT_URL"),
+        emulator.running.environment().get("AWS_ENDPOINT_URL"),
         aws_endpoint.as_ref()
     );
     elsewhere.send("Queue", &["good", "fail"]).await;
-    assert_eq!(cloud.wait_for_messages(3).await, [2, 1]);
+    assert_eq!(emulator.wait_for_messages(3).await, [2, 1]);
     eventually("a dead letter", async || {
         (elsewhere.depth("Dead").await.0 == 1).then_some(())
     })
     .await;
-    cloud.running.shut_down().await;
+    emulator.running.shut_down().await;
     elsewhere.running.shut_down().await;
 }
 
@@ -341,12 +341,12 @@ Resources:
     };
     for expiry in ["", expiring, expiring] {
         let file = support::TemplateFile::new(&table("name", expiry));
-        let cloud = support::start_with(options(&file)).await;
+        let emulator = support::start_with(options(&file)).await;
         let name = json!({ "TableName": "local-Table" });
-        let described = cloud.dynamodb("DescribeTimeToLive", &name).await;
+        let described = emulator.dynamodb("DescribeTimeToLive", &name).await;
         let attribute = &described["TimeToLiveDescription"]["AttributeName"];
         assert_eq!(attribute == "expires", !expiry.is_empty(), "{described}");
-        cloud.running.shut_down().await;
+        emulator.running.shut_down().await;
     }
     let file = support::TemplateFile::new(&table("colour", expiring));
     let prepared = emulator::prepare(options(&file)).expect("a good template");

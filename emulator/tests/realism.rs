@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use emulator::{Options, Realism};
 use futures_util::future::join_all;
 use serde_json::{Value, json};
-use support::{Cloud, TemplateFile, eventually, start, start_with};
+use support::{TemplateFile, TestEmulator, eventually, start, start_with};
 
 const TEMPLATE: &str = "
 Resources:
@@ -23,7 +23,7 @@ Resources:
 /// The shortest that a transaction takes, and holds its items.
 const SHORTEST_TRANSACTION: Duration = Duration::from_millis(17);
 
-async fn realistic() -> Cloud {
+async fn realistic() -> TestEmulator {
     let file = TemplateFile::new(TEMPLATE);
     let realism = Realism::Aws { seed: 1 };
     start_with(Options {
@@ -33,7 +33,7 @@ async fn realistic() -> Cloud {
     .await
 }
 
-impl Cloud {
+impl TestEmulator {
     async fn transact(&self, ids: &[&str]) -> Result<Value, Value> {
         let actions: Vec<Value> = ids
             .iter()
@@ -44,7 +44,7 @@ impl Cloud {
     }
 
     async fn total(&self, figure: &str) -> Value {
-        let response = self.http.get(self.edge("/_local/metrics")).send().await;
+        let response = self.http.get(self.aws("/_local/metrics")).send().await;
         let metrics: Value = response.expect("an answer").json().await.expect("JSON");
         let calls = metrics["others"]["calls"]
             .as_array()
@@ -75,12 +75,12 @@ fn kind(error: &Value) -> &str {
 
 #[tokio::test]
 async fn of_two_transactions_on_an_item_one_is_cancelled() {
-    let cloud = realistic().await;
+    let emulator = realistic().await;
     // On a busy machine one may come only when the other has ended.
     let error = eventually("two transactions to meet", async || {
         let (one, other) = tokio::join!(
-            cloud.transact(&["a", "shared"]),
-            cloud.transact(&["b", "shared"])
+            emulator.transact(&["a", "shared"]),
+            emulator.transact(&["b", "shared"])
         );
         assert!(one.is_ok() || other.is_ok(), "both were cancelled");
         one.err().or(other.err())
@@ -92,18 +92,18 @@ async fn of_two_transactions_on_an_item_one_is_cancelled() {
         { "Code": "TransactionConflict", "Message": "Transaction is ongoing for the item" },
     ]);
     assert_eq!(error["CancellationReasons"], reasons);
-    assert_eq!(cloud.total("conflicts").await, 1);
+    assert_eq!(emulator.total("conflicts").await, 1);
     // Afterwards the item is free.
-    cloud
+    emulator
         .transact(&["shared"])
         .await
         .expect("nobody is in the way");
-    cloud.running.shut_down().await;
+    emulator.running.shut_down().await;
 }
 
 #[tokio::test]
 async fn what_meets_a_transaction_is_refused_and_batches_of_reads_are_not() {
-    let cloud = realistic().await;
+    let emulator = realistic().await;
     let key = json!({ "id": { "S": "a" } });
     let keys = json!({ "RequestItems": { "local-Items": { "Keys": [key] } } });
     let get = json!({ "Get": { "TableName": "local-Items", "Key": key } });
@@ -111,14 +111,14 @@ async fn what_meets_a_transaction_is_refused_and_batches_of_reads_are_not() {
     // Again and again, in case a call comes before the transaction does, or after it.
     let mut met = BTreeSet::new();
     eventually("a write and a read to meet a transaction", async || {
-        let transaction = cloud.transact(&["a"]);
+        let transaction = emulator.transact(&["a"]);
         let others = async {
             tokio::time::sleep(SHORTEST_TRANSACTION / 3).await;
             let write = update("a");
             tokio::join!(
-                cloud.try_dynamodb("UpdateItem", &write),
-                cloud.try_dynamodb("TransactGetItems", &gets),
-                cloud.try_dynamodb("BatchGetItem", &keys),
+                emulator.try_dynamodb("UpdateItem", &write),
+                emulator.try_dynamodb("TransactGetItems", &gets),
+                emulator.try_dynamodb("BatchGetItem", &keys),
             )
         };
         let (_, (write, reads, batch)) = tokio::join!(transaction, others);
@@ -133,18 +133,18 @@ async fn what_meets_a_transaction_is_refused_and_batches_of_reads_are_not() {
         "TransactionConflictException",
     ];
     assert!(met.iter().eq(expected.iter()), "{met:?}");
-    cloud.running.shut_down().await;
+    emulator.running.shut_down().await;
 }
 
 #[tokio::test]
 async fn an_item_takes_a_thousand_write_units_a_second() {
-    let cloud = realistic().await;
+    let emulator = realistic().await;
     // A hundred units each.
     let item = |id: &str| json!({ "id": { "S": id }, "text": { "S": "x".repeat(99 * 1_024) } });
     let put = |id: &str| json!({ "TableName": "local-Items", "Item": item(id) });
     let hot = put("hot");
     let begun = Instant::now();
-    let answers = join_all((0..30).map(|_| cloud.try_dynamodb("PutItem", &hot))).await;
+    let answers = join_all((0..30).map(|_| emulator.try_dynamodb("PutItem", &hot))).await;
     let most = 10 + (begun.elapsed().as_secs_f64() * 10.0).ceil() as usize;
     let (taken, refused): (Vec<_>, Vec<_>) = answers.into_iter().partition(Result::is_ok);
     assert!(
@@ -158,39 +158,44 @@ async fn an_item_takes_a_thousand_write_units_a_second() {
     // In a transaction the item costs two hundred, which it wins back in a fifth of a second.
     let transaction = json!({ "TransactItems": [{ "Put": hot }, { "Put": put("cold") }] });
     let error = eventually("an item that has had all it takes", async || {
-        join_all((0..10).map(|_| cloud.try_dynamodb("PutItem", &hot))).await;
-        let answer = cloud.try_dynamodb("TransactWriteItems", &transaction).await;
+        join_all((0..10).map(|_| emulator.try_dynamodb("PutItem", &hot))).await;
+        let answer = emulator
+            .try_dynamodb("TransactWriteItems", &transaction)
+            .await;
         answer.err()
     })
     .await;
     assert_eq!(error["CancellationReasons"][0]["Code"], "ThrottlingError");
     assert_eq!(error["CancellationReasons"][1]["Code"], "None");
-    cloud
+    emulator
         .try_dynamodb("PutItem", &put("another"))
         .await
         .expect("another item is not throttled");
-    cloud.running.shut_down().await;
+    emulator.running.shut_down().await;
 }
 
 #[tokio::test]
 async fn a_call_takes_as_long_as_on_aws() {
-    let cloud = realistic().await;
+    let emulator = realistic().await;
     let begun = Instant::now();
     for id in ["a", "b", "c"] {
-        cloud.transact(&[id]).await.expect("nobody is in the way");
+        emulator
+            .transact(&[id])
+            .await
+            .expect("nobody is in the way");
     }
     let took = begun.elapsed();
     assert!(took >= SHORTEST_TRANSACTION * 3, "{took:?}");
-    cloud.running.shut_down().await;
+    emulator.running.shut_down().await;
 }
 
 #[tokio::test]
 async fn by_default_nobody_is_in_the_way() {
-    let cloud = start(TEMPLATE).await;
-    let together = join_all((0..50).map(|_| cloud.transact(&["shared"]))).await;
+    let emulator = start(TEMPLATE).await;
+    let together = join_all((0..50).map(|_| emulator.transact(&["shared"]))).await;
     for answer in together {
         answer.expect("transactions wait for each other");
     }
-    assert_eq!(cloud.total("conflicts").await, 0);
-    cloud.running.shut_down().await;
+    assert_eq!(emulator.total("conflicts").await, 0);
+    emulator.running.shut_down().await;
 }

@@ -16,14 +16,14 @@ use crate::template::QueueSource;
 
 /// Most messages that SQS gives at once.
 const MAX_RECEIVED: usize = 10;
-/// Longest long poll of SQS.
+/// SQS's longest long poll.
 const LONG_POLL: Duration = Duration::from_secs(20);
 /// Receives that run side by side when the queue is deep.
 const MAX_PARALLEL_RECEIVES: usize = 10;
 /// Lambda's limit on an event, in bytes.
 const MAX_EVENT_BYTES: usize = 6 * 1024 * 1024;
 const EVENT_FRAME: (&[u8], &[u8]) = (b"{\"Records\":[", b"]}");
-/// Pauses between looks at a drained queue while a window is open.
+/// Pauses between receives of a drained queue while a window is open.
 const MIN_PAUSE: Duration = Duration::from_millis(10);
 const MAX_PAUSE: Duration = Duration::from_millis(80);
 /// Pause after a call that failed, doubled up to the longest.

@@ -1,4 +1,4 @@
-//! What invokes functions besides HTTP: queues and schedules.
+//! Event sources besides HTTP: queues and schedules, which invoke functions.
 
 mod batch;
 mod record;

@@ -1,7 +1,7 @@
 //! The event that a function gets for a batch of messages.
 //!
 //! Source: Lambda's developer guide, "Using Lambda with Amazon SQS", example standard queue message event. The
-//! types of `aws_lambda_events` write `null` for what a message hasn't; Lambda leaves it out.
+//! types of `aws_lambda_events` write `null` for fields that a message hasn't; Lambda leaves them out.
 
 use std::collections::BTreeMap;
 
@@ -68,7 +68,7 @@ impl Record {
         }
     }
 
-    /// How often the message was received, this time included.
+    /// The number of times that the message was received, this time included.
     pub(super) fn receive_count(&self) -> u32 {
         let count = self.attributes.get("ApproximateReceiveCount");
         count.and_then(|text| text.parse().ok()).unwrap_or(1)

@@ -1,4 +1,4 @@
-//! What a function says of its batch with ReportBatchItemFailures.
+//! Reads a function's answer for a batch, with ReportBatchItemFailures.
 //!
 //! Source: Lambda's developer guide, "Implementing partial batch responses": success and failure conditions.
 
@@ -6,13 +6,13 @@ use std::collections::HashSet;
 
 use serde_json::Value;
 
-/// Which messages of a batch are done.
+/// The messages of a batch that are done.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
     AllDone,
     /// All but these message ids.
     Failed(HashSet<String>),
-    /// The answer makes no sense, so nothing is known to be done.
+    /// The answer makes no sense, so no message counts as done.
     Invalid(String),
 }
 

@@ -19,7 +19,7 @@ pub(crate) async fn run(
     account: String,
 ) {
     let mut ticks = tokio::time::interval_at(Instant::now() + schedule.every, schedule.every);
-    // A laptop that slept makes up for nothing.
+    // After a laptop's sleep, the runs that it missed are not made up for.
     ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
     loop {
         ticks.tick().await;

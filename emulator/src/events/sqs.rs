@@ -14,8 +14,8 @@ use uuid::Uuid;
 use super::batch::{Batch, Gatherer, Item};
 use super::report::{self, Verdict};
 use crate::lambda::Function;
+use crate::page::{BatchEnd, Page};
 use crate::template::QueueSource;
-use crate::watch::{Ended, Watch};
 
 /// Batches side by side where the template sets no MaximumConcurrency; Lambda starts with five pollers.
 const DEFAULT_CONCURRENCY: usize = 5;
@@ -32,7 +32,7 @@ pub(crate) async fn run(
     function: Arc<Function>,
     sqs: Client,
     region: String,
-    watch: Arc<Watch>,
+    page: Arc<Page>,
 ) {
     let concurrency = source.max_concurrency.unwrap_or(DEFAULT_CONCURRENCY);
     let places = Arc::new(Semaphore::new(concurrency));
@@ -42,7 +42,7 @@ pub(crate) async fn run(
         function,
         sqs: sqs.clone(),
         failures,
-        watch,
+        page,
     });
     let mut gatherer = Gatherer::new(sqs, source, region);
     let mut invocations = JoinSet::new();
@@ -67,7 +67,7 @@ struct Mapping {
     function: Arc<Function>,
     sqs: Client,
     failures: Arc<Failures>,
-    watch: Arc<Watch>,
+    page: Arc<Page>,
 }
 
 /// Failed invocations in a row.
@@ -86,7 +86,7 @@ impl Failures {
 }
 
 impl Mapping {
-    /// Invokes the function and deletes what is done. The rest comes back after its visibility timeout.
+    /// Invokes the function and deletes the messages that are done. The others come back after their visibility timeout.
     async fn process(&self, batch: Batch) {
         let size = batch.items.len();
         let redelivered = batch
@@ -96,8 +96,8 @@ impl Mapping {
             .count();
         tracing::debug!(function = %self.source.function, size, redelivered, "batch");
         let request_id = Uuid::new_v4().to_string();
-        let watched = &self.watch.batches;
-        watched.began(&self.source.function, &request_id, size, redelivered);
+        let batches = &self.page.batches;
+        batches.record_start(&self.source.function, &request_id, size, redelivered);
         let event = batch.event().into();
         let result = self.function.invoke_as(&request_id, event, None).await;
         match result {
@@ -105,11 +105,11 @@ impl Mapping {
                 self.failures.reset();
                 let done = self.done(&answer, &batch);
                 let undone = size - done.len();
-                watched.ended(&request_id, size, Ended::Answered { undone });
+                batches.record_end(&request_id, size, BatchEnd::Answered { undone });
                 self.delete(done).await;
             }
             Err(error) => {
-                watched.ended(&request_id, size, Ended::Failed);
+                batches.record_end(&request_id, size, BatchEnd::Failed);
                 tracing::warn!(function = %self.source.function, size, "a batch failed: {error}");
                 tokio::time::sleep(self.failures.next_pause()).await;
             }

@@ -11,11 +11,11 @@ use jiff::Timestamp;
 use jsonwebtoken::{Algorithm, DecodingKey, Validation};
 use serde_json::{Map, Value};
 
-use super::verified::Verified;
+use super::verified_tokens::VerifiedTokens;
 use crate::issuer::Issuer;
 use crate::template::{Authorizer, RouteAuth, TokenSource};
 
-/// Why a request is turned away.
+/// Reasons to turn a request away.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Refusal {
     /// No token, or not a good one: 401.
@@ -24,10 +24,10 @@ pub(super) enum Refusal {
     Forbidden,
 }
 
-/// What the function gets to know of the token.
+/// The part of the token that the function gets.
 #[derive(Debug)]
 pub(super) struct Claims {
-    /// As API Gateway hands them on: every value is text.
+    /// As API Gateway hands them on, with every value as text.
     pub(super) claims: BTreeMap<String, String>,
     /// The scopes that the route asks for; none where it asks for none.
     pub(super) scopes: Option<Vec<String>>,
@@ -37,7 +37,7 @@ pub(super) struct Authorizers {
     by_name: BTreeMap<String, Authorizer>,
     key_id: String,
     key: DecodingKey,
-    verified: Verified,
+    verified: VerifiedTokens,
 }
 
 impl std::fmt::Debug for Authorizers {
@@ -54,7 +54,7 @@ impl Authorizers {
             by_name: by_name.clone(),
             key_id: issuer.key_id().to_owned(),
             key: issuer.verifying_key().clone(),
-            verified: Verified::default(),
+            verified: VerifiedTokens::default(),
         }
     }
 
@@ -69,16 +69,9 @@ impl Authorizers {
             .get(&auth.authorizer)
             .ok_or(Refusal::Unauthorized)?;
         let token = token(&authorizer.source, headers, uri).ok_or(Refusal::Unauthorized)?;
-        let claims = match self.verified.recall(&auth.authorizer, &token) {
-            Some(claims) => claims,
-            None => {
-                let claims = self.verify(&token, authorizer);
-                let claims = Arc::new(claims.ok_or(Refusal::Unauthorized)?);
-                let name = &auth.authorizer;
-                self.verified.remember(name, token, claims.clone());
-                claims
-            }
-        };
+        let claims = self
+            .claims(&auth.authorizer, authorizer, token)
+            .ok_or(Refusal::Unauthorized)?;
         if !auth.scopes.is_empty() && !has_any_scope(&claims, &auth.scopes) {
             return Err(Refusal::Forbidden);
         }
@@ -89,13 +82,28 @@ impl Authorizers {
         })
     }
 
+    /// The claims of a good token, which is verified only once.
+    fn claims(
+        &self,
+        name: &str,
+        authorizer: &Authorizer,
+        token: String,
+    ) -> Option<Arc<Map<String, Value>>> {
+        if let Some(claims) = self.verified.recall(name, &token) {
+            return Some(claims);
+        }
+        let claims = Arc::new(self.verify(&token, authorizer)?);
+        self.verified.remember(name, token, claims.clone());
+        Some(claims)
+    }
+
     /// The claims of a token that is signed by the issuer, meant for this audience, and valid now.
     fn verify(&self, token: &str, authorizer: &Authorizer) -> Option<Map<String, Value>> {
         let header = jsonwebtoken::decode_header(token).ok()?;
         if header.kid.as_deref() != Some(self.key_id.as_str()) {
             return None;
         }
-        // The algorithm is ours to choose, never the token's: `none` and HS256 get nowhere.
+        // The authorizer chooses the algorithm, never the token: `none` and HS256 are refused.
         let mut validation = Validation::new(Algorithm::RS256);
         validation.set_issuer(&[&authorizer.issuer]);
         validation.set_required_spec_claims(&["exp", "iss"]);
@@ -183,11 +191,11 @@ mod tests {
     use axum::http::header::AUTHORIZATION;
     use base64::Engine as _;
     use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+    use emulator_api::Grant;
     use jsonwebtoken::{EncodingKey, Header};
     use serde_json::json;
 
     use super::*;
-    use crate::issuer::Grant;
 
     fn authorizer() -> Authorizer {
         Authorizer {

@@ -1,5 +1,5 @@
-//! CORS as the template configures it. The gateway answers preflights itself and overrides what a function
-//! says about CORS. Source: API Gateway's developer guide, "Configure CORS for HTTP APIs".
+//! CORS as the template configures it. The gateway answers preflights itself and overrides a function's own CORS
+//! headers. Source: API Gateway's developer guide, "Configure CORS for HTTP APIs".
 
 use axum::http::header::{
     ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS,
@@ -28,7 +28,7 @@ pub(super) fn is_preflight(headers: &HeaderMap) -> bool {
     headers.contains_key(ORIGIN) && headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD)
 }
 
-/// 204, with what is allowed if the origin is.
+/// 204; an allowed origin also gets the allowed methods and headers.
 pub(super) fn preflight(cors: &Cors, origin: Option<&str>) -> Response {
     let mut response = StatusCode::NO_CONTENT.into_response();
     if allowed_origin(cors, origin).is_some() {
@@ -68,7 +68,7 @@ pub(super) fn allow(cors: &Cors, origin: Option<&str>, headers: &mut HeaderMap) 
     set_list(headers, ACCESS_CONTROL_EXPOSE_HEADERS, &cors.exposed);
 }
 
-/// What to answer an allowed origin with.
+/// The value of Access-Control-Allow-Origin; none for an origin that is not allowed.
 fn allowed_origin<'a>(cors: &'a Cors, origin: Option<&'a str>) -> Option<&'a str> {
     let origin = origin?;
     let matches = |pattern: &String| match pattern.as_str() {

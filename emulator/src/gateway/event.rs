@@ -6,9 +6,9 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
-use axum::http::HeaderMap;
 use axum::http::header::{CONTENT_TYPE, COOKIE, HOST, USER_AGENT};
 use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderName};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
@@ -95,53 +95,22 @@ struct Http<'a> {
 }
 
 pub(super) fn build(incoming: &Incoming<'_>) -> Bytes {
-    let Incoming {
-        gateway,
-        route,
-        parts,
-        ..
-    } = incoming;
+    let Incoming { route, parts, .. } = incoming;
     let route_key = match route.path.as_str() {
         "$default" => "$default".to_owned(),
         path => format!("{} {path}", route.method),
     };
-    let path = parts.uri.path();
     let query = parts.uri.query().unwrap_or("");
-    let domain_name = host_name(&parts.headers);
-    let now = Timestamp::now();
     let (body, is_base64_encoded) = encode_body(&parts.headers, incoming.body);
     let event = Event {
         version: "2.0",
         route_key: &route_key,
-        raw_path: path,
+        raw_path: parts.uri.path(),
         raw_query_string: query,
         cookies: cookies(&parts.headers),
         headers: headers(incoming),
         query_string_parameters: joined(form_urlencoded::parse(query.as_bytes())),
-        request_context: RequestContext {
-            account_id: gateway.account_id,
-            api_id: gateway.api_id,
-            authorizer: incoming.claims.as_ref().map(|c| Authorizer {
-                jwt: Jwt {
-                    claims: &c.claims,
-                    scopes: &c.scopes,
-                },
-            }),
-            domain_name,
-            domain_prefix: domain_name.split('.').next().unwrap_or(domain_name),
-            http: Http {
-                method: parts.method.as_str(),
-                path,
-                protocol: format!("{:?}", parts.version),
-                source_ip: incoming.peer.ip().to_string(),
-                user_agent: text(&parts.headers, &USER_AGENT),
-            },
-            request_id: incoming.request_id,
-            route_key: &route_key,
-            stage: "$default",
-            time: now.strftime("%d/%b/%Y:%H:%M:%S +0000").to_string(),
-            time_epoch: now.as_millisecond(),
-        },
+        request_context: request_context(incoming, &route_key),
         path_parameters: &incoming.path_parameters,
         body,
         is_base64_encoded,
@@ -150,7 +119,42 @@ pub(super) fn build(incoming: &Incoming<'_>) -> Bytes {
     serde_json::to_vec(&event).unwrap_or_default().into()
 }
 
-fn text<'a>(headers: &'a HeaderMap, name: &axum::http::HeaderName) -> &'a str {
+fn request_context<'a>(incoming: &'a Incoming<'_>, route_key: &'a str) -> RequestContext<'a> {
+    let domain_name = host_name(&incoming.parts.headers);
+    let authorizer = incoming.claims.as_ref().map(|found| Authorizer {
+        jwt: Jwt {
+            claims: &found.claims,
+            scopes: &found.scopes,
+        },
+    });
+    let now = Timestamp::now();
+    RequestContext {
+        account_id: incoming.gateway.account_id,
+        api_id: incoming.gateway.api_id,
+        authorizer,
+        domain_name,
+        domain_prefix: domain_name.split('.').next().unwrap_or(domain_name),
+        http: http(incoming),
+        request_id: incoming.request_id,
+        route_key,
+        stage: "$default",
+        time: now.strftime("%d/%b/%Y:%H:%M:%S +0000").to_string(),
+        time_epoch: now.as_millisecond(),
+    }
+}
+
+fn http<'a>(incoming: &Incoming<'a>) -> Http<'a> {
+    let parts = incoming.parts;
+    Http {
+        method: parts.method.as_str(),
+        path: parts.uri.path(),
+        protocol: format!("{:?}", parts.version),
+        source_ip: incoming.peer.ip().to_string(),
+        user_agent: text(&parts.headers, &USER_AGENT),
+    }
+}
+
+fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> &'a str {
     headers
         .get(name)
         .and_then(|value| value.to_str().ok())
@@ -174,7 +178,7 @@ fn cookies(headers: &HeaderMap) -> Vec<String> {
         .collect()
 }
 
-/// Names in lower case, repeated headers joined with commas, and where the request came from.
+/// Names in lower case, repeated headers joined with commas, and the headers that a proxy adds.
 fn headers<'a>(incoming: &Incoming<'a>) -> BTreeMap<&'a str, String> {
     let mut headers: BTreeMap<&str, String> = BTreeMap::new();
     for (name, value) in incoming

@@ -5,7 +5,7 @@ mod cors;
 mod event;
 mod response;
 mod routes;
-mod verified;
+mod verified_tokens;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{ConnectInfo, Request, State};
-use axum::http::header::HOST;
+use axum::http::header::{HOST, WWW_AUTHENTICATE};
 use axum::http::uri::Authority;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::response::Response;
@@ -22,15 +22,16 @@ use bytes::Bytes;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use uuid::Uuid;
 
-use authorizer::{Authorizers, Refusal};
+use authorizer::{Authorizers, Claims, Refusal};
+use response::{internal_error, message};
 use routes::{Match, RouteTable};
 
 use crate::issuer::Issuer;
 use crate::lambda::{InvokeError, Lambda};
 use crate::meter::Meter;
-use crate::template::HttpApi;
+use crate::page::Page;
+use crate::template::{HttpApi, Route};
 use crate::trace;
-use crate::watch::Watch;
 
 /// Largest request body, in bytes. Source: API Gateway's quotas for HTTP APIs.
 const MAX_BODY_BYTES: usize = 10 * 1024 * 1024;
@@ -46,7 +47,7 @@ struct Gateway {
     authorizers: Authorizers,
     lambda: Arc<Lambda>,
     meter: Arc<Meter>,
-    watch: Arc<Watch>,
+    page: Arc<Page>,
 }
 
 pub(crate) fn router(
@@ -55,7 +56,7 @@ pub(crate) fn router(
     issuer: &Issuer,
     lambda: Arc<Lambda>,
     meter: Arc<Meter>,
-    watch: Arc<Watch>,
+    page: Arc<Page>,
 ) -> anyhow::Result<Router> {
     let gateway = Gateway {
         routes: RouteTable::new(&api.routes)?,
@@ -64,7 +65,7 @@ pub(crate) fn router(
         account_id,
         lambda,
         meter,
-        watch,
+        page,
     };
     Ok(Router::new().fallback(handle).with_state(Arc::new(gateway)))
 }
@@ -100,46 +101,31 @@ impl Gateway {
                 message(StatusCode::BAD_REQUEST, "Bad Request")
             }
             None => message(StatusCode::NOT_FOUND, "Not Found"),
-            Some(found) => self.answer(found, peer, request, request_id).await,
+            Some(found) => self
+                .answer(found, peer, request, request_id)
+                .await
+                .unwrap_or_else(|refusal| refusal),
         };
         let status = response.status();
-        self.watch.requests.answered(index, status, begun.elapsed());
+        self.page.requests.count(index, status, begun.elapsed());
         response
     }
 
+    /// The function's answer, or an error if no function is to see the request.
     async fn answer(
         &self,
         found: Match,
         peer: SocketAddr,
         request: Request,
         request_id: &str,
-    ) -> Response {
+    ) -> Result<Response, Response> {
         let route = &self.api.routes[found.index];
-        let claims = match &route.auth {
-            None => None,
-            Some(auth) => match self
-                .authorizers
-                .check(auth, request.headers(), request.uri())
-            {
-                Ok(claims) => Some(claims),
-                Err(Refusal::Unauthorized) => {
-                    let mut response = message(StatusCode::UNAUTHORIZED, "Unauthorized");
-                    response
-                        .headers_mut()
-                        .insert("www-authenticate", HeaderValue::from_static("Bearer"));
-                    return response;
-                }
-                Err(Refusal::Forbidden) => return message(StatusCode::FORBIDDEN, "Forbidden"),
-            },
-        };
+        let claims = self.authorize(route, &request).map_err(refused)?;
         let Some(function) = self.lambda.function(&route.function) else {
-            return message(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error");
+            return Err(internal_error());
         };
         let (mut parts, body) = request.into_parts();
-        let body = match read(body).await {
-            Ok(body) => body,
-            Err(response) => return response,
-        };
+        let body = read(body).await?;
         let trace_id = trace_header(&mut parts.headers);
         let event = event::build(&event::Incoming {
             gateway: event::Identity {
@@ -158,26 +144,53 @@ impl Gateway {
         let result = tokio::time::timeout(INTEGRATION_TIMEOUT, invocation).await;
         let answer_bytes = match &result {
             Ok(Ok(payload)) => payload.len(),
-            _ => 0,
+            Ok(Err(_)) | Err(_) => 0,
         };
         self.meter.count_http_request(body.len(), answer_bytes);
-        match result {
-            Ok(Ok(payload)) => response::from_payload(&payload),
-            Ok(Err(InvokeError::RequestTooLarge)) => {
-                message(StatusCode::PAYLOAD_TOO_LARGE, "Request Entity Too Large")
-            }
-            Ok(Err(InvokeError::Function(_))) => {
-                message(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error")
-            }
-            Ok(Err(InvokeError::Throttled | InvokeError::ShuttingDown)) | Err(_) => {
-                message(StatusCode::SERVICE_UNAVAILABLE, "Service Unavailable")
-            }
-        }
+        Ok(result.map_or_else(|_elapsed| unavailable(), from_result))
+    }
+
+    /// The claims of the caller's token, on a route that asks for one.
+    fn authorize(&self, route: &Route, request: &Request) -> Result<Option<Claims>, Refusal> {
+        let Some(auth) = &route.auth else {
+            return Ok(None);
+        };
+        let checked = self
+            .authorizers
+            .check(auth, request.headers(), request.uri());
+        checked.map(Some)
     }
 }
 
-/// Whether the `Host` header, if there is one, could name this API. AWS routes by it, so a function never sees
-/// another; some function runtimes build URLs of it and end when that fails.
+fn refused(refusal: Refusal) -> Response {
+    match refusal {
+        Refusal::Unauthorized => {
+            let mut response = message(StatusCode::UNAUTHORIZED, "Unauthorized");
+            let challenge = HeaderValue::from_static("Bearer");
+            response.headers_mut().insert(WWW_AUTHENTICATE, challenge);
+            response
+        }
+        Refusal::Forbidden => message(StatusCode::FORBIDDEN, "Forbidden"),
+    }
+}
+
+fn from_result(result: Result<Bytes, InvokeError>) -> Response {
+    match result {
+        Ok(payload) => response::from_payload(&payload),
+        Err(InvokeError::RequestTooLarge) => {
+            message(StatusCode::PAYLOAD_TOO_LARGE, "Request Entity Too Large")
+        }
+        Err(InvokeError::Function(_)) => internal_error(),
+        Err(InvokeError::Throttled | InvokeError::ShuttingDown) => unavailable(),
+    }
+}
+
+fn unavailable() -> Response {
+    message(StatusCode::SERVICE_UNAVAILABLE, "Service Unavailable")
+}
+
+/// Whether the `Host` header, if there is one, is a name that this API could have. AWS routes by it, so functions get no
+/// other; some function runtimes build URLs from it and end when that fails.
 fn names_a_host(headers: &HeaderMap) -> bool {
     let Some(host) = headers.get(HOST) else {
         return true;
@@ -201,7 +214,7 @@ async fn read(body: Body) -> Result<Bytes, Response> {
 }
 
 /// The request's trace, which begins here unless the caller began it.
-fn trace_header(headers: &mut axum::http::HeaderMap) -> String {
+fn trace_header(headers: &mut HeaderMap) -> String {
     if let Some(given) = headers
         .get(trace::HEADER)
         .and_then(|value| value.to_str().ok())
@@ -214,15 +227,4 @@ fn trace_header(headers: &mut axum::http::HeaderMap) -> String {
         headers.insert(trace::HEADER, value);
     }
     fresh
-}
-
-/// An answer of the gateway itself.
-fn message(status: StatusCode, text: &'static str) -> Response {
-    let mut response = Response::new(Body::from(format!(r#"{{"message":"{text}"}}"#)));
-    *response.status_mut() = status;
-    let json = HeaderValue::from_static("application/json");
-    response
-        .headers_mut()
-        .insert(axum::http::header::CONTENT_TYPE, json);
-    response
 }

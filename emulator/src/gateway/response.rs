@@ -1,4 +1,4 @@
-//! What a function returned, as an HTTP response.
+//! HTTP responses: a function's payload as a response, and the gateway's own messages.
 //!
 //! Source: API Gateway's developer guide, "Lambda function response for format 2.0".
 
@@ -17,23 +17,31 @@ const JSON: HeaderValue = HeaderValue::from_static("application/json");
 pub(super) fn from_payload(payload: &Bytes) -> Response {
     match serde_json::from_slice::<Value>(payload) {
         Ok(Value::Object(fields)) if fields.contains_key("statusCode") => {
-            described(&fields).unwrap_or_else(malformed)
+            described(&fields).unwrap_or_else(internal_error)
         }
         Ok(Value::String(text)) => body_of_200(Bytes::from(text)),
         Ok(_) => body_of_200(payload.clone()),
-        Err(_) => malformed(),
+        Err(_) => internal_error(),
     }
+}
+
+/// An answer of the gateway itself.
+pub(super) fn message(status: StatusCode, text: &'static str) -> Response {
+    let mut response = Response::new(Body::from(format!(r#"{{"message":"{text}"}}"#)));
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, JSON);
+    response
+}
+
+/// The answer for a function that failed, or whose payload makes no sense.
+pub(super) fn internal_error() -> Response {
+    message(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error")
 }
 
 fn body_of_200(body: Bytes) -> Response {
     let mut response = Response::new(Body::from(body));
     response.headers_mut().insert(CONTENT_TYPE, JSON);
     response
-}
-
-/// A response that API Gateway can't make sense of.
-fn malformed() -> Response {
-    super::message(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error")
 }
 
 fn described(fields: &Map<String, Value>) -> Option<Response> {
@@ -47,7 +55,7 @@ fn described(fields: &Map<String, Value>) -> Option<Response> {
     if let Some(Value::Object(headers)) = fields.get("headers") {
         for (name, value) in headers {
             let name = HeaderName::from_bytes(name.as_bytes()).ok()?;
-            // The length is of what is really sent.
+            // The length is that of the body as it is sent.
             if name != CONTENT_LENGTH {
                 response.headers_mut().append(name, header_value(value)?);
             }

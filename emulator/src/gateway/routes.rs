@@ -1,4 +1,4 @@
-//! Which route answers a request.
+//! Finds the route of a request.
 //!
 //! API Gateway prefers, in this order: the full match of method and path, a match with `{parameters}`, a match
 //! with a greedy `{path+}`, and `$default`; and the request's own method before ANY.
@@ -34,11 +34,11 @@ enum Segment {
     Greedy(String),
 }
 
-/// The route that answers.
+/// The route of a request.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Match {
     pub(super) index: usize,
-    /// Decoded.
+    /// By name, without percent encoding.
     pub(super) parameters: BTreeMap<String, String>,
 }
 

@@ -1,4 +1,4 @@
-//! How an invocation fails, in the words and JSON that Lambda uses.
+//! The failures of an invocation, in the words and JSON that Lambda uses.
 
 use std::process::ExitStatus;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use serde_json::json;
 /// Largest request or response of a synchronous invocation, in bytes. Source: Lambda quotas.
 pub(super) const MAX_PAYLOAD_BYTES: usize = 6 * 1024 * 1024 + 100;
 
-/// Why an invocation has no result.
+/// The reason for an invocation's lack of a result.
 #[derive(Debug, Clone, thiserror::Error)]
 pub(crate) enum InvokeError {
     /// All processes stayed busy too long, or the template reserves none.
@@ -17,7 +17,7 @@ pub(crate) enum InvokeError {
     Throttled,
     #[error("the request is larger than {MAX_PAYLOAD_BYTES} bytes")]
     RequestTooLarge,
-    /// The function ran and failed; the JSON is what Lambda returns to the caller.
+    /// The function ran and failed. Lambda returns this JSON to the caller.
     #[error("{}", String::from_utf8_lossy(.0))]
     Function(Bytes),
     #[error("the emulator is shutting down")]
@@ -54,7 +54,7 @@ impl InvokeError {
     }
 }
 
-/// Go's words for an exit status, which Lambda's error messages have.
+/// An exit status in Go's words, as in Lambda's error messages.
 pub(super) fn describe_exit(status: Option<ExitStatus>) -> String {
     use std::os::unix::process::ExitStatusExt as _;
     let Some(status) = status else {

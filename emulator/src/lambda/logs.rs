@@ -1,14 +1,14 @@
-//! What the functions print: shown with the function's name, and the last lines kept.
+//! The functions' log lines: printed with the function's name, and the last ones kept.
 
 use std::collections::VecDeque;
 use std::io::{IsTerminal as _, Write as _};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use emulator_api::LogLine;
 use jiff::Timestamp;
-use serde::Serialize;
 use tokio::io::{AsyncBufReadExt as _, AsyncRead, BufReader};
 
-use crate::watch::Watch;
+use crate::page::Page;
 
 /// Lines kept in memory, at most.
 const KEPT_LINES: usize = 10_000;
@@ -17,71 +17,61 @@ const KEPT_BYTES: usize = 32 * 1024 * 1024;
 /// A longer line is cut, as CloudWatch Logs cuts an event, so that one line can't fill the memory.
 const MAX_LINE_BYTES: usize = 256 * 1024;
 
-/// One line that a function printed.
-#[derive(Debug, Clone, Serialize)]
-pub(crate) struct LogLine {
-    pub(crate) time: Timestamp,
-    /// The function's logical id.
-    pub(crate) function: String,
-    pub(crate) text: String,
-}
-
-/// The functions' log lines.
+/// Takes the functions' log lines.
 #[derive(Debug)]
 pub(crate) struct Logs {
     printed: bool,
     coloured: bool,
     kept: Mutex<Kept>,
-    watch: Arc<Watch>,
+    page: Arc<Page>,
 }
 
-/// The last lines that there is room for.
+/// The last lines, as many as there is room for.
 #[derive(Debug, Default)]
 struct Kept {
     lines: VecDeque<LogLine>,
     bytes: usize,
 }
 
-impl LogLine {
-    fn bytes(&self) -> usize {
-        size_of::<LogLine>() + self.function.len() + self.text.len()
-    }
+/// The memory that a line takes.
+fn bytes(line: &LogLine) -> usize {
+    size_of::<LogLine>() + line.function.len() + line.text.len()
 }
 
 impl Kept {
     fn push(&mut self, line: LogLine) {
-        self.bytes += line.bytes();
+        self.bytes += bytes(&line);
         self.lines.push_back(line);
         while self.bytes > KEPT_BYTES || self.lines.len() > KEPT_LINES {
             self.bytes -= self
                 .lines
                 .pop_front()
-                .map_or(self.bytes, |line| line.bytes());
+                .map_or(self.bytes, |line| bytes(&line));
         }
     }
 }
 
 impl Logs {
     /// Keeps lines, and prints them too if `printed`.
-    pub(crate) fn new(printed: bool, watch: Arc<Watch>) -> Self {
+    pub(crate) fn new(printed: bool, page: Arc<Page>) -> Self {
         let coloured = std::io::stdout().is_terminal();
         Logs {
             printed,
             coloured,
             kept: Mutex::default(),
-            watch,
+            page,
         }
     }
 
-    /// Takes what the emulator itself says of a function's process, which is trouble.
+    /// Takes a problem with a function's process that the emulator itself noticed.
     pub(super) fn fault(&self, function: &str, text: &str) {
-        self.watch.fault(function, text);
+        self.page.record_problem(function, text);
         self.write(function, text);
     }
 
     /// Takes a line that a function printed.
     fn printed(&self, function: &str, text: &str) {
-        self.watch.line(function, text);
+        self.page.read_line(function, text);
         self.write(function, text);
     }
 
@@ -168,11 +158,11 @@ async fn read_line(
 mod tests {
     use super::*;
 
-    fn line(number: usize, bytes: usize) -> LogLine {
+    fn line(number: usize, length: usize) -> LogLine {
         LogLine {
             time: Timestamp::UNIX_EPOCH,
             function: number.to_string(),
-            text: "x".repeat(bytes),
+            text: "x".repeat(length),
         }
     }
 
@@ -185,9 +175,6 @@ mod tests {
         assert!(kept.bytes <= KEPT_BYTES);
         assert!(kept.lines.len() <= KEPT_BYTES / MAX_LINE_BYTES);
         assert_eq!(kept.lines.back().expect("the last line").function, "999");
-        assert_eq!(
-            kept.bytes,
-            kept.lines.iter().map(LogLine::bytes).sum::<usize>()
-        );
+        assert_eq!(kept.bytes, kept.lines.iter().map(bytes).sum::<usize>());
     }
 }

@@ -1,62 +1,33 @@
 //! Lambda: runs each function's binary in processes of its own, over the real Lambda Runtime API.
 
+mod counts;
+mod environment;
 mod error;
 mod function;
 mod logs;
+mod pool;
 mod process;
 mod runtime_api;
 mod spawner;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use emulator_api::FunctionReport;
 
+pub(crate) use environment::Environment;
 pub(crate) use error::InvokeError;
-pub(crate) use function::{Function, Report};
+pub(crate) use function::Function;
 pub(crate) use logs::Logs;
-pub(crate) use spawner::Spawner;
 
 use crate::template;
+use spawner::Spawner;
 
-/// Pauses before the two further attempts that Lambda makes of a failed asynchronous invocation.
+/// Pauses before the two retries that Lambda makes of a failed asynchronous invocation.
 /// Source: Lambda's developer guide, "Error handling for asynchronous invocations".
 const ASYNC_RETRY_PAUSES: [Duration; 2] = [Duration::from_secs(60), Duration::from_secs(120)];
-
-/// What all functions share.
-#[derive(Debug, Clone)]
-pub(crate) struct Environment {
-    /// Where the binaries are.
-    pub(crate) binaries: PathBuf,
-    pub(crate) region: String,
-    pub(crate) account_id: String,
-    /// Where functions reach DynamoDB and SQS.
-    pub(crate) endpoint_url: String,
-    /// Where functions send their traces, unless the template says otherwise; nowhere if none.
-    pub(crate) traces_endpoint: Option<String>,
-    /// Credentials from outside, for an endpoint that is not this emulator's.
-    pub(crate) credentials: Option<Credentials>,
-    /// Most processes of one function at once, unless the template reserves another number.
-    pub(crate) default_concurrency: usize,
-}
-
-/// AWS credentials as the environment gives them.
-#[derive(Clone)]
-pub(crate) struct Credentials {
-    pub(crate) access_key_id: String,
-    pub(crate) secret_access_key: String,
-    pub(crate) session_token: Option<String>,
-}
-
-impl std::fmt::Debug for Credentials {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Credentials")
-            .field("access_key_id", &self.access_key_id)
-            .finish()
-    }
-}
 
 /// Every function of the template.
 #[derive(Debug)]
@@ -100,11 +71,13 @@ impl Lambda {
         let name = name.split_once(':').map_or(name, |(name, _qualifier)| name);
         self.by_logical_id
             .values()
-            .find(|function| function.spec().name == name || function.spec().logical_id == name)
+            .find(|function| function.is_called(name))
     }
 
-    pub(crate) fn functions(&self) -> impl Iterator<Item = &Arc<Function>> {
-        self.by_logical_id.values()
+    /// What every function has counted.
+    pub(crate) fn reports(&self) -> Vec<FunctionReport> {
+        let functions = self.by_logical_id.values();
+        functions.map(|function| function.report()).collect()
     }
 
     pub(crate) fn logs(&self) -> &Arc<Logs> {

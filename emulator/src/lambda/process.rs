@@ -1,7 +1,7 @@
 //! The life of one process: start, wait for work, invocation after invocation, end.
 //!
-//! A task of its own follows each process and holds its state. It hears three things: calls of the Runtime
-//! API, jobs, and the process's end.
+//! One task follows each process and holds its state. Three things reach the task: calls of the Runtime API, jobs,
+//! and the process's end.
 
 use std::process::{ExitStatus, Stdio};
 use std::sync::Arc;
@@ -18,9 +18,9 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use super::error::{InvokeError, describe_exit};
-use super::function::{Function, Job, Reply};
 use super::logs;
-use super::runtime_api::{self, Answer, Call};
+use super::pool::{Job, Pool, Reply};
+use super::runtime_api::{self, Answer, Call, TooLarge};
 use super::spawner;
 
 /// Time that Lambda gives a function to start. Source: Lambda's developer guide, "Init phase".
@@ -28,26 +28,32 @@ const INIT_TIMEOUT: Duration = Duration::from_secs(10);
 /// A result waits this long for its process to ask for more, which takes microseconds unless the function tidies up.
 /// So a caller's next request finds a warm process instead of starting another.
 const READY_GRACE: Duration = Duration::from_millis(5);
+/// Longest wait for the last log lines of a process that has ended.
+const LOGS_GRACE: Duration = Duration::from_millis(100);
 /// A process makes one call at a time; a few more leave room for a confused one.
 const CALLS_IN_FLIGHT: usize = 8;
 
 type NextAnswer = oneshot::Sender<Response<Full<Bytes>>>;
 
+/// Gives the job to an idle process, or to a new one.
+pub(super) fn dispatch(pool: &Arc<Pool>, job: Job) {
+    if let Err(job) = pool.offer(job) {
+        let number = pool.count_start();
+        tokio::spawn(run(pool.clone(), number, job));
+    }
+}
+
 /// Starts a process for `first` and follows it to its end.
-pub(super) async fn run(function: Arc<Function>, number: u64, first: Job) {
-    match Process::start(&function, number).await {
+async fn run(pool: Arc<Pool>, number: u64, first: Job) {
+    match Process::start(&pool, number).await {
         Ok(mut process) => {
             process.live(first).await;
             process.end().await;
         }
         Err(error) => {
-            let path = function.binary();
-            function.log(&format!("can't start {}: {error}", path.display()));
-            let message = format!(
-                "RequestId: {} Error: can't start {}: {error}",
-                first.request_id,
-                path.display()
-            );
+            let problem = format!("can't start {}: {error}", pool.binary().display());
+            pool.log_fault(&problem);
+            let message = format!("RequestId: {} Error: {problem}", first.request_id);
             let error = InvokeError::function("Runtime.InvalidEntrypoint", &message);
             first.reply.send(Err(error));
         }
@@ -55,25 +61,51 @@ pub(super) async fn run(function: Arc<Function>, number: u64, first: Job) {
 }
 
 struct Process {
-    function: Arc<Function>,
+    pool: Arc<Pool>,
     number: u64,
-    child: Child,
     /// Also its process group's id.
     pid: Option<u32>,
-    calls: mpsc::Receiver<Call>,
+    signals: Signals,
     jobs: mpsc::Receiver<Job>,
-    /// What the pool sends jobs to.
+    /// The other end of `jobs`, for the pool.
     inbox: mpsc::Sender<Job>,
-    stopping: watch::Receiver<bool>,
     /// Runtime API and log readers, which end with the process.
     helpers: JoinSet<()>,
+}
+
+/// Calls of the Runtime API, and reasons to end.
+struct Signals {
+    child: Child,
+    calls: mpsc::Receiver<Call>,
+    stopping: watch::Receiver<bool>,
+}
+
+impl Signals {
+    /// Waits for a call of the Runtime API.
+    ///
+    /// Dropping the future loses nothing.
+    async fn call(&mut self, deadline: Option<Instant>) -> Result<Call, End> {
+        let late = async {
+            match deadline {
+                Some(deadline) => tokio::time::sleep_until(deadline).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            biased;
+            call = self.calls.recv() => call.ok_or(End::Exited(None)),
+            status = self.child.wait() => Err(End::Exited(status.ok())),
+            () = late => Err(End::TimedOut),
+            _ = self.stopping.wait_for(|&stop| stop) => Err(End::Stopped),
+        }
+    }
 }
 
 /// An invocation that is over, with the process ready for the next.
 struct Finished {
     next: NextAnswer,
     place: OwnedSemaphorePermit,
-    /// What is still to be answered.
+    /// The caller's answer, if it was not sent yet.
     answer: Option<Answered>,
 }
 
@@ -85,7 +117,7 @@ fn send(answer: Option<Answered>) {
     }
 }
 
-/// Why a process is no longer of use.
+/// The reason for a process's end.
 enum End {
     Exited(Option<ExitStatus>),
     InitFailed(Bytes),
@@ -94,49 +126,55 @@ enum End {
     Stopped,
 }
 
+impl End {
+    /// The same end before the process was ready for the first time.
+    fn while_starting(self) -> End {
+        match self {
+            End::TimedOut => End::InitTimedOut,
+            End::Exited(_) | End::InitFailed(_) | End::InitTimedOut | End::Stopped => self,
+        }
+    }
+}
+
 impl Process {
-    async fn start(function: &Arc<Function>, number: u64) -> std::io::Result<Process> {
+    async fn start(pool: &Arc<Pool>, number: u64) -> std::io::Result<Process> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
-        let runtime_api = listener.local_addr()?.to_string();
-        let mut command = Command::new(function.binary());
-        command
-            .env_clear()
-            .envs(function.process_environment(&runtime_api))
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
-        let mut child = function.spawner().spawn(command).await?;
+        let command = command(pool, &listener.local_addr()?.to_string());
+        let mut child = pool.spawner.spawn(command).await?;
         let pid = child.id();
         if let Some(pid) = pid {
-            function.process_started(number, pid);
+            pool.process_started(number, pid);
         }
         let (call_sender, calls) = mpsc::channel(CALLS_IN_FLIGHT);
         let (inbox, jobs) = mpsc::channel(1);
         let mut helpers = JoinSet::new();
         helpers.spawn(runtime_api::serve(listener, call_sender));
         if let Some(output) = child.stdout.take() {
-            follow(&mut helpers, function, output);
+            follow(&mut helpers, pool, output);
         }
         if let Some(output) = child.stderr.take() {
-            follow(&mut helpers, function, output);
+            follow(&mut helpers, pool, output);
         }
-        let stopping = function.stopping();
-        Ok(Process {
-            function: function.clone(),
-            number,
+        let signals = Signals {
             child,
-            pid,
             calls,
+            stopping: pool.stopping(),
+        };
+        Ok(Process {
+            pool: pool.clone(),
+            number,
+            pid,
+            signals,
             jobs,
             inbox,
-            stopping,
             helpers,
         })
     }
 
-    /// Runs `first` and then whatever the pool sends.
+    /// Runs `first`, and then the jobs that the pool sends.
     async fn live(&mut self, first: Job) {
-        let mut next = match self.ready(Instant::now() + INIT_TIMEOUT, true).await {
+        let ready = self.ready(Instant::now() + INIT_TIMEOUT).await;
+        let mut next = match ready.map_err(End::while_starting) {
             Ok(next) => next,
             Err(end) => return self.fail(first, end),
         };
@@ -153,24 +191,12 @@ impl Process {
     }
 
     /// Waits for the process to ask for work.
-    async fn ready(&mut self, deadline: Instant, starting: bool) -> Result<NextAnswer, End> {
+    async fn ready(&mut self, deadline: Instant) -> Result<NextAnswer, End> {
         loop {
-            tokio::select! {
-                biased;
-                call = self.calls.recv() => match call {
-                    Some(Call::Next(next)) => return Ok(next),
-                    Some(Call::InitError { body, answer }) => {
-                        let _ = answer.send(StatusCode::ACCEPTED);
-                        return Err(End::InitFailed(body));
-                    }
-                    Some(Call::Response { answer, .. } | Call::Error { answer, .. }) => refuse(answer),
-                    None => return Err(End::Exited(None)),
-                },
-                status = self.child.wait() => return Err(End::Exited(status.ok())),
-                () = tokio::time::sleep_until(deadline) => {
-                    return Err(if starting { End::InitTimedOut } else { End::TimedOut });
-                }
-                _ = self.stopping.wait_for(|&stop| stop) => return Err(End::Stopped),
+            match self.signals.call(Some(deadline)).await? {
+                Call::Next(next) => return Ok(next),
+                Call::InitError { body, answer } => return Err(init_failed(body, answer)),
+                Call::Response { answer, .. } | Call::Error { answer, .. } => refuse(answer),
             }
         }
     }
@@ -178,26 +204,63 @@ impl Process {
     /// Hands the job over and waits for its result and for the process to ask for more. Nothing is returned if the
     /// process ended; the job is answered in any case.
     async fn invoke(&mut self, job: Job, next: NextAnswer) -> Option<Finished> {
-        let timeout = self.function.spec().timeout;
+        let timeout = self.pool.spec.timeout;
         let deadline = Instant::now() + timeout;
-        let invocation = invocation(&job, &self.function.arn(), timeout);
         // If the process is gone, its end is seen below.
-        let _ = next.send(invocation);
-        let result = match self.result(&job.request_id, deadline).await {
-            Ok(result) => result,
+        let _ = next.send(invocation(&job, &self.pool.arn(), timeout));
+        match self.result(&job.request_id, deadline).await {
+            Ok(result) => self.finish(job, result, deadline).await,
             Err(end) => {
                 self.fail(job, end);
-                return None;
+                None
             }
-        };
+        }
+    }
+
+    /// Waits for the process to answer the invocation.
+    async fn result(
+        &mut self,
+        request_id: &str,
+        deadline: Instant,
+    ) -> Result<Result<Bytes, InvokeError>, End> {
+        loop {
+            match self.signals.call(Some(deadline)).await? {
+                Call::Response {
+                    request_id: id,
+                    body,
+                    answer,
+                } if id == request_id => return Ok(response(request_id, body, answer)),
+                Call::Error {
+                    request_id: id,
+                    body,
+                    answer,
+                } if id == request_id => {
+                    accept(answer);
+                    return Ok(Err(InvokeError::Function(body)));
+                }
+                Call::Response { answer, .. } | Call::Error { answer, .. } => refuse(answer),
+                Call::InitError { body, answer } => return Err(init_failed(body, answer)),
+                // Work is handed out once at a time, so a second /next is turned away.
+                Call::Next(_) => {}
+            }
+        }
+    }
+
+    /// Waits for the process to ask for more. Its result goes to the caller then, or when the grace is over.
+    async fn finish(
+        &mut self,
+        job: Job,
+        result: Result<Bytes, InvokeError>,
+        deadline: Instant,
+    ) -> Option<Finished> {
         let Job { reply, place, .. } = job;
         let mut answer = Some((reply, result));
         let grace = Instant::now() + READY_GRACE;
-        let ready = match tokio::time::timeout_at(grace, self.ready(deadline, false)).await {
+        let ready = match tokio::time::timeout_at(grace, self.ready(deadline)).await {
             Ok(ready) => ready,
             Err(_elapsed) => {
                 send(answer.take());
-                self.ready(deadline, false).await
+                self.ready(deadline).await
             }
         };
         match ready {
@@ -208,59 +271,8 @@ impl Process {
             }),
             Err(end) => {
                 send(answer);
-                self.tell_end(&end);
+                self.record_end(&end);
                 None
-            }
-        }
-    }
-
-    /// What the process answers to the invocation.
-    async fn result(
-        &mut self,
-        request_id: &str,
-        deadline: Instant,
-    ) -> Result<Result<Bytes, InvokeError>, End> {
-        loop {
-            let call = tokio::select! {
-                biased;
-                call = self.calls.recv() => call,
-                status = self.child.wait() => return Err(End::Exited(status.ok())),
-                () = tokio::time::sleep_until(deadline) => return Err(End::TimedOut),
-                _ = self.stopping.wait_for(|&stop| stop) => return Err(End::Stopped),
-            };
-            match call {
-                Some(Call::Response {
-                    request_id: id,
-                    body,
-                    answer,
-                }) if id == request_id => {
-                    return Ok(match body {
-                        Ok(body) => {
-                            let _ = answer.send(StatusCode::ACCEPTED);
-                            Ok(body)
-                        }
-                        Err(_too_large) => {
-                            let _ = answer.send(StatusCode::PAYLOAD_TOO_LARGE);
-                            Err(InvokeError::response_too_large(request_id))
-                        }
-                    });
-                }
-                Some(Call::Error {
-                    request_id: id,
-                    body,
-                    answer,
-                }) if id == request_id => {
-                    let _ = answer.send(StatusCode::ACCEPTED);
-                    return Ok(Err(InvokeError::Function(body)));
-                }
-                Some(Call::InitError { body, answer }) => {
-                    let _ = answer.send(StatusCode::ACCEPTED);
-                    return Err(End::InitFailed(body));
-                }
-                Some(Call::Response { answer, .. } | Call::Error { answer, .. }) => refuse(answer),
-                // Work is handed out once at a time, so a second /next is turned away.
-                Some(Call::Next(_)) => {}
-                None => return Err(End::Exited(None)),
             }
         }
     }
@@ -272,39 +284,36 @@ impl Process {
             place,
             answer,
         } = finished;
-        self.function.is_idle(self.number, &self.inbox);
-        // Only now: who gets the place, or calls again, must find this process idle and not start another.
+        self.pool.add_idle(self.number, &self.inbox);
+        // Only now: another caller that gets the place, or this one with its next call, must find this process idle
+        // and not start another.
         drop(place);
         send(answer);
         let end = loop {
-            tokio::select! {
+            let call = tokio::select! {
                 biased;
                 job = self.jobs.recv() => return job.map(|job| (job, next)),
-                call = self.calls.recv() => match call {
-                    Some(Call::Next(again)) => next = again,
-                    Some(Call::Response { answer, .. } | Call::Error { answer, .. }) => refuse(answer),
-                    Some(Call::InitError { body, answer }) => {
-                        let _ = answer.send(StatusCode::ACCEPTED);
-                        break End::InitFailed(body);
-                    }
-                    None => break End::Exited(None),
-                },
-                status = self.child.wait() => break End::Exited(status.ok()),
-                _ = self.stopping.wait_for(|&stop| stop) => break End::Stopped,
+                call = self.signals.call(None) => call,
+            };
+            match call {
+                Ok(Call::Next(again)) => next = again,
+                Ok(Call::Response { answer, .. } | Call::Error { answer, .. }) => refuse(answer),
+                Ok(Call::InitError { body, answer }) => break init_failed(body, answer),
+                Err(end) => break end,
             }
         };
-        self.tell_end(&end);
-        self.function.is_not_idle(self.number);
+        self.record_end(&end);
+        self.pool.remove_idle(self.number);
         // A job that was sent while the process was ending goes to another one.
         if let Ok(job) = self.jobs.try_recv() {
-            self.function.dispatch(job);
+            dispatch(&self.pool, job);
         }
         None
     }
 
     /// Fails the job in Lambda's words for how the process ended.
     fn fail(&self, job: Job, end: End) {
-        self.tell_end(&end);
+        self.record_end(&end);
         let id = &job.request_id;
         let error = match end {
             End::Exited(status) => InvokeError::exited(id, status),
@@ -316,34 +325,35 @@ impl Process {
                 );
                 InvokeError::function("Sandbox.Timedout", &message)
             }
-            End::TimedOut => InvokeError::timed_out(id, self.function.spec().timeout),
+            End::TimedOut => InvokeError::timed_out(id, self.pool.spec.timeout),
             End::Stopped => InvokeError::ShuttingDown,
         };
         job.reply.send(Err(error));
     }
 
-    fn tell_end(&self, end: &End) {
+    /// Counts how the process ended, and logs it.
+    fn record_end(&self, end: &End) {
         let text = match end {
             End::Stopped => return,
             End::Exited(status) => {
-                self.function.count_crash();
+                self.pool.counts.crashes.increment();
                 format!("process exited {}", describe_exit(*status))
             }
             End::InitFailed(body) => {
-                self.function.count_crash();
+                self.pool.counts.crashes.increment();
                 format!("failed to start: {}", String::from_utf8_lossy(body))
             }
             End::InitTimedOut => {
-                self.function.count_timeout();
+                self.pool.counts.timeouts.increment();
                 format!("not ready after {} s; killed", INIT_TIMEOUT.as_secs())
             }
             End::TimedOut => {
-                self.function.count_timeout();
-                let seconds = self.function.spec().timeout.as_secs_f64();
+                self.pool.counts.timeouts.increment();
+                let seconds = self.pool.spec.timeout.as_secs_f64();
                 format!("Task timed out after {seconds:.2} seconds; killed")
             }
         };
-        self.function.log(&text);
+        self.pool.log_fault(&text);
     }
 
     /// Kills what is left of it and of its own children, and reads its last log lines.
@@ -351,27 +361,67 @@ impl Process {
         if let Some(pid) = self.pid {
             spawner::kill_group(pid);
         }
-        let _ = self.child.kill().await;
+        let _ = self.signals.child.kill().await;
         // The pipes close with the process; a grandchild that holds them must not keep this task.
-        self.calls.close();
-        let _ = tokio::time::timeout(Duration::from_millis(100), async {
+        self.signals.calls.close();
+        let _ = tokio::time::timeout(LOGS_GRACE, async {
             // Two log readers; the Runtime API's server never ends by itself.
             let _ = self.helpers.join_next().await;
             let _ = self.helpers.join_next().await;
         })
         .await;
-        self.function.process_ended(self.number);
+        self.pool.process_ended(self.number);
     }
 }
 
+/// The command that runs the function's binary, with nothing of the emulator's own environment.
+fn command(pool: &Pool, runtime_api: &str) -> Command {
+    let mut command = Command::new(pool.binary());
+    command
+        .env_clear()
+        .envs(pool.environment.variables(&pool.spec, runtime_api))
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    command
+}
+
+/// Logs a process's output until it ends.
 fn follow(
     helpers: &mut JoinSet<()>,
-    function: &Arc<Function>,
+    pool: &Pool,
     output: impl tokio::io::AsyncRead + Unpin + Send + 'static,
 ) {
-    let logs = function.logs().clone();
-    let name = function.spec().logical_id.clone();
+    let logs = pool.logs.clone();
+    let name = pool.spec.logical_id.clone();
     helpers.spawn(async move { logs::follow(output, &name, &logs).await });
+}
+
+fn accept(answer: Answer) {
+    let _ = answer.send(StatusCode::ACCEPTED);
+}
+
+fn init_failed(body: Bytes, answer: Answer) -> End {
+    accept(answer);
+    End::InitFailed(body)
+}
+
+/// The result of an invocation, of which Lambda takes so many bytes.
+fn response(
+    request_id: &str,
+    body: Result<Bytes, TooLarge>,
+    answer: Answer,
+) -> Result<Bytes, InvokeError> {
+    match body {
+        Ok(body) => {
+            accept(answer);
+            Ok(body)
+        }
+        Err(TooLarge) => {
+            let _ = answer.send(StatusCode::PAYLOAD_TOO_LARGE);
+            Err(InvokeError::response_too_large(request_id))
+        }
+    }
 }
 
 fn refuse(answer: Answer) {

@@ -1,6 +1,6 @@
 //! The Lambda Runtime API (2018-06-01) for one process.
 //!
-//! Each process has a listener of its own, so a call tells by its port which process made it. The calls are
+//! Each process has a listener of its own, so the port of a call shows which process made it. The calls are
 //! handed to the process's task ([`super::process`]), which holds all state.
 
 use std::convert::Infallible;
@@ -58,7 +58,7 @@ pub(super) async fn serve(listener: TcpListener, calls: mpsc::Sender<Call>) {
             let calls = calls.clone();
             async move { Ok::<_, Infallible>(handle(request, &calls).await) }
         });
-        // A broken connection is the process's end, which its task sees by itself.
+        // A connection breaks when the process ends, which its task sees by itself.
         connections.spawn(async move {
             let _ = http1::Builder::new()
                 .serve_connection(TokioIo::new(stream), service)
@@ -70,44 +70,50 @@ pub(super) async fn serve(listener: TcpListener, calls: mpsc::Sender<Call>) {
 
 async fn handle(request: Request<Incoming>, calls: &mpsc::Sender<Call>) -> Response<Full<Bytes>> {
     let (parts, body) = request.into_parts();
-    let Some(action) = parts.uri.path().strip_prefix(PREFIX) else {
-        return problem(
+    let action = parts.uri.path().strip_prefix(PREFIX).unwrap_or_default();
+    let action: Vec<&str> = action.split('/').collect();
+    match (&parts.method, action.as_slice()) {
+        (&Method::GET, ["invocation", "next"]) => next(calls).await,
+        (&Method::POST, ["invocation", id, "response"]) => {
+            let request_id = (*id).to_owned();
+            let body = read(body).await;
+            let call = |answer| Call::Response {
+                request_id,
+                body,
+                answer,
+            };
+            hand_over(calls, call).await
+        }
+        (&Method::POST, ["invocation", id, "error"]) => {
+            let request_id = (*id).to_owned();
+            let body = read(body).await.unwrap_or_default();
+            let call = |answer| Call::Error {
+                request_id,
+                body,
+                answer,
+            };
+            hand_over(calls, call).await
+        }
+        (&Method::POST, ["init", "error"]) => {
+            let body = read(body).await.unwrap_or_default();
+            hand_over(calls, |answer| Call::InitError { body, answer }).await
+        }
+        _ => problem(
             StatusCode::NOT_FOUND,
             "NotFound",
             "no such path in the Runtime API",
-        );
-    };
-    if parts.method == Method::GET && action == "invocation/next" {
-        return next(calls).await;
+        ),
     }
-    let post = parts.method == Method::POST;
+}
+
+/// Hands a call to the process's task and answers as the task says.
+async fn hand_over(
+    calls: &mpsc::Sender<Call>,
+    call: impl FnOnce(Answer) -> Call,
+) -> Response<Full<Bytes>> {
     let (answer, status) = oneshot::channel();
-    let body = read(body).await;
-    let call = match action.split('/').collect::<Vec<_>>().as_slice() {
-        ["invocation", id, "response"] if post => Call::Response {
-            request_id: (*id).to_owned(),
-            body,
-            answer,
-        },
-        ["invocation", id, "error"] if post => Call::Error {
-            request_id: (*id).to_owned(),
-            body: body.unwrap_or_default(),
-            answer,
-        },
-        ["init", "error"] if post => Call::InitError {
-            body: body.unwrap_or_default(),
-            answer,
-        },
-        _ => {
-            return problem(
-                StatusCode::NOT_FOUND,
-                "NotFound",
-                "no such path in the Runtime API",
-            );
-        }
-    };
-    if calls.send(call).await.is_err() {
-        return problem(StatusCode::GONE, "Gone", "the process was stopped");
+    if calls.send(call(answer)).await.is_err() {
+        return gone();
     }
     match status.await {
         Ok(StatusCode::ACCEPTED) => accepted(),
@@ -115,7 +121,7 @@ async fn handle(request: Request<Incoming>, calls: &mpsc::Sender<Call>) -> Respo
             problem(status, "RequestEntityTooLarge", "the response is too large")
         }
         Ok(status) => problem(status, "InvalidRequestID", "Invalid request ID"),
-        Err(_) => problem(StatusCode::GONE, "Gone", "the process was stopped"),
+        Err(_) => gone(),
     }
 }
 
@@ -126,16 +132,20 @@ async fn next(calls: &mpsc::Sender<Call>) -> Response<Full<Bytes>> {
     {
         return invocation;
     }
-    problem(StatusCode::GONE, "Gone", "the process was stopped")
+    gone()
 }
 
-/// A broken body counts as an empty one: the function's end tells what happened.
+/// A broken body counts as an empty one: the reason is seen when the function ends.
 async fn read(body: Incoming) -> Result<Bytes, TooLarge> {
     match Limited::new(body, MAX_PAYLOAD_BYTES).collect().await {
         Ok(body) => Ok(body.to_bytes()),
         Err(error) if error.is::<LengthLimitError>() => Err(TooLarge),
         Err(_) => Ok(Bytes::new()),
     }
+}
+
+fn gone() -> Response<Full<Bytes>> {
+    problem(StatusCode::GONE, "Gone", "the process was stopped")
 }
 
 fn accepted() -> Response<Full<Bytes>> {

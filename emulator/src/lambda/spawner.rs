@@ -32,7 +32,7 @@ impl Spawner {
             .spawn(move || {
                 let _guard = runtime.enter();
                 for mut request in inbox {
-                    // Nobody waiting any more means the child is dropped, which kills it.
+                    // If the caller has gone, the child is dropped, which kills it.
                     let _ = request.reply.send(request.command.spawn());
                 }
             })?;
@@ -58,7 +58,7 @@ pub(super) fn kill_group(pid: u32) {
     let Ok(group) = libc::pid_t::try_from(pid) else {
         return;
     };
-    // SAFETY: a system call on numbers. That nobody is left in the group is no error here.
+    // SAFETY: a system call on numbers. An empty group is no error here.
     unsafe {
         libc::kill(-group, libc::SIGKILL);
     }

@@ -2,17 +2,17 @@
 
 use std::collections::BTreeMap;
 
-use super::Problem;
 use super::model::{Authorizer, Cors, HttpApi, Route, RouteAuth, TokenSource};
+use super::problem::Problem;
+use super::references::{HTTP_API, IMPLICIT_HTTP_API, api_id};
 use super::resolve::{Resolver, Resource};
-use super::resources::{self, HTTP_API, IMPLICIT_HTTP_API};
 use super::yaml::Node;
 
 const DEFAULT_ROUTE: &str = "$default";
 const DEFAULT_STAGE: &str = "$default";
-/// Throttling, logs and metrics by route: nobody who calls an API on this machine would notice them.
+/// Throttling, logs and metrics by route: callers of an API on this machine would not notice them.
 const STAGE_SETTINGS: [&str; 2] = ["RouteSettings", "DefaultRouteSettings"];
-/// Settings of a route that whoever wrote them would miss.
+/// Settings of a route that change its answers, so it is refused with them.
 const NOT_EMULATED: [&str; 2] = ["TimeoutInMillis", "RouteSettings"];
 const METHODS: [&str; 8] = [
     "ANY", "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS",
@@ -20,33 +20,19 @@ const METHODS: [&str; 8] = [
 const NO_AUTHORIZER: &str = "NONE";
 const DEFAULT_TOKEN_HEADER: &str = "Authorization";
 
-/// The API without its routes, which come from the functions' events; and what of it isn't emulated.
+/// The API without its routes, which come from the functions' events; and the parts of it that aren't emulated.
 pub(super) fn api(
     resolver: &Resolver,
     resources: &[Resource<'_>],
 ) -> Result<(HttpApi, Vec<String>), Problem> {
-    let mut apis = resources
-        .iter()
-        .filter(|resource| resource.kind == HTTP_API);
-    let declared = apis.next();
-    if let Some(second) = apis.next() {
-        let found = format!("{} too", second.id);
-        return Err(Problem::expected(
-            second.at,
-            "one AWS::Serverless::HttpApi",
-            found,
-        ));
-    }
-    let id = resources::api_id(declared.map_or(IMPLICIT_HTTP_API, |resource| resource.id));
-    let setting = |key: &str| match declared.and_then(|resource| resource.property(key)) {
-        Some(node) => resolver.resolve(node),
-        None => match resolver
-            .globals("HttpApi")
-            .and_then(|globals| globals.get(key))
-        {
+    let declared = declared(resources)?;
+    let setting = |key: &str| {
+        let own = declared.and_then(|resource| resource.property(key));
+        let globals = || resolver.globals("HttpApi").and_then(|it| it.get(key));
+        match own.or_else(globals) {
             Some(node) => resolver.resolve(node),
             None => Ok(None),
-        },
+        }
     };
     if let Some(definition) = setting("DefinitionBody")?.or(setting("DefinitionUri")?) {
         let message =
@@ -58,10 +44,6 @@ pub(super) fn api(
     {
         return Err(stage.expected("the stage $default, the only one that is emulated"));
     }
-    let cors = match setting("CorsConfiguration")? {
-        Some(node) => cors(&node)?,
-        None => None,
-    };
     let mut ignored = Vec::new();
     for key in STAGE_SETTINGS {
         if let Some(node) = setting(key)? {
@@ -69,18 +51,42 @@ pub(super) fn api(
         }
     }
     let mut api = HttpApi {
-        id,
-        cors,
+        id: api_id(declared.map_or(IMPLICIT_HTTP_API, |resource| resource.id)),
         ..HttpApi::default()
     };
+    if let Some(node) = setting("CorsConfiguration")? {
+        api.cors = cors(&node)?;
+    }
     if let Some(auth) = setting("Auth")? {
-        api.authorizers = authorizers(&auth)?;
-        if let Some(default) = auth.get("DefaultAuthorizer") {
-            known(&api.authorizers, default)?;
-            api.default_authorizer = Some(default.text()?.to_owned());
-        }
+        guard(&mut api, &auth)?;
     }
     Ok((api, ignored))
+}
+
+/// The one API that the template declares, if it does.
+fn declared<'r, 't>(resources: &'r [Resource<'t>]) -> Result<Option<&'r Resource<'t>>, Problem> {
+    let mut apis = resources
+        .iter()
+        .filter(|resource| resource.kind == HTTP_API);
+    let first = apis.next();
+    if let Some(second) = apis.next() {
+        let found = format!("{} too", second.id);
+        return Err(Problem::expected(
+            second.at,
+            "one AWS::Serverless::HttpApi",
+            found,
+        ));
+    }
+    Ok(first)
+}
+
+fn guard(api: &mut HttpApi, auth: &Node) -> Result<(), Problem> {
+    api.authorizers = authorizers(auth)?;
+    if let Some(default) = auth.get("DefaultAuthorizer") {
+        known(&api.authorizers, default)?;
+        api.default_authorizer = Some(default.text()?.to_owned());
+    }
+    Ok(())
 }
 
 fn authorizers(auth: &Node) -> Result<BTreeMap<String, Authorizer>, Problem> {
@@ -99,7 +105,7 @@ fn authorizers(auth: &Node) -> Result<BTreeMap<String, Authorizer>, Problem> {
         };
         let authorizer = Authorizer {
             issuer: jwt.require("issuer")?.text()?.to_owned(),
-            audience: resources::texts(jwt.require("audience")?)?,
+            audience: jwt.require("audience")?.texts()?,
             source,
         };
         authorizers.insert(entry.key.clone(), authorizer);
@@ -142,7 +148,7 @@ fn cors(node: &Node) -> Result<Option<Cors>, Problem> {
         }));
     }
     node.entries()?;
-    let list = |key: &str| node.get(key).map_or(Ok(Vec::new()), resources::texts);
+    let list = |key: &str| node.get(key).map_or(Ok(Vec::new()), Node::texts);
     let max_age = match node.get("MaxAge") {
         Some(node) => Some(node.integer(-1, 86_400)?),
         None => None,
@@ -235,7 +241,7 @@ fn route_auth(properties: &Node, api: &HttpApi) -> Result<Option<RouteAuth>, Pro
         },
     };
     let scopes = match own.and_then(|auth| auth.get("AuthorizationScopes")) {
-        Some(scopes) => resources::texts(scopes)?,
+        Some(scopes) => scopes.texts()?,
         None => Vec::new(),
     };
     Ok(Some(RouteAuth { authorizer, scopes }))

@@ -1,23 +1,23 @@
-//! What a template asks this machine to run.
+//! The resources of a template, as far as they are run here.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// What keeps data.
+/// Tables and queues.
 #[derive(Debug, Default)]
 pub(crate) struct Storage {
     pub(crate) tables: Vec<Table>,
     pub(crate) queues: Vec<Queue>,
 }
 
-/// What runs.
+/// Functions, and what invokes them.
 #[derive(Debug, Default)]
 pub(crate) struct Stack {
     pub(crate) functions: Vec<Function>,
     pub(crate) api: HttpApi,
     pub(crate) queue_sources: Vec<QueueSource>,
     pub(crate) schedules: Vec<Schedule>,
-    /// Parts of the template that are valid but not emulated, in words.
+    /// Notes about parts of the template that are valid but not emulated.
     pub(crate) ignored: Vec<String>,
 }
 
@@ -32,7 +32,7 @@ pub(crate) struct Table {
     pub(crate) local_indexes: Vec<SecondaryIndex>,
     /// The stream's view type, if the table has a stream.
     pub(crate) stream: Option<String>,
-    /// The attribute that tells when an item expires.
+    /// The attribute with the time at which an item expires.
     pub(crate) time_to_live: Option<String>,
 }
 
@@ -83,7 +83,7 @@ pub(crate) struct Function {
     /// The cargo binary that AWS runs as `bootstrap`.
     pub(crate) binary: String,
     pub(crate) timeout: Duration,
-    /// MiB; told to the function, not enforced.
+    /// MiB; the function can read the number, but nothing enforces it.
     pub(crate) memory: i64,
     pub(crate) environment: BTreeMap<String, String>,
     pub(crate) reserved_concurrency: Option<usize>,
@@ -91,7 +91,7 @@ pub(crate) struct Function {
     pub(crate) log_format: Option<String>,
 }
 
-/// The HTTP API: its routes, who may call them, and from which web pages.
+/// The HTTP API: its routes, and which users and web pages may call them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct HttpApi {
     pub(crate) id: String,

@@ -1,9 +1,9 @@
-//! The template's `Parameters`: defaults, what `--param` gives, and the limits both must keep.
+//! The template's `Parameters`: their values from `--param` or their defaults, and the limits that both must keep.
 
 use std::collections::BTreeMap;
 
+use super::problem::{Problem, TemplateError};
 use super::yaml::{Node, Value};
-use super::{Problem, TemplateError};
 
 /// Parameters whose default is a name under which Systems Manager has their value.
 const STORED: &str = "AWS::SSM::Parameter::Value";

@@ -11,14 +11,19 @@ fn load(source: &str, parameters: &[(&str, &str)]) -> Result<Template, TemplateE
         .iter()
         .map(|&(key, value)| (key.to_owned(), value.to_owned()))
         .collect();
-    let facts = Facts {
+    let deployment = Deployment {
         region: "us-east-1".to_owned(),
         account_id: "000000000000".to_owned(),
         stack_name: "local".to_owned(),
-        edge_url: "http://127.0.0.1:4566".to_owned(),
+        aws_url: "http://127.0.0.1:4566".to_owned(),
         api_url: "http://127.0.0.1:3000".to_owned(),
     };
-    Template::parse(Path::new("some/template.yaml"), source, &parameters, facts)
+    Template::parse(
+        Path::new("some/template.yaml"),
+        source,
+        &parameters,
+        deployment,
+    )
 }
 
 /// A function with these environment variables, whose values are under test.
@@ -177,7 +182,7 @@ Conditions:
     );
 }
 
-/// A template, and what is said of it, with the place.
+/// A template, and the message about it, with the place.
 const MISTAKES: &[(&str, &str)] = &[
     ("", "1:1: expected a template, found an empty file"),
     ("Resources: [a]", "1:12: expected a map, found a list"),
@@ -251,7 +256,7 @@ fn mistakes_are_named_with_their_place() {
     }
 }
 
-/// An SQS or HttpApi event of a function, and what is said of it.
+/// An SQS or HttpApi event of a function, and the message about it.
 const EVENT_MISTAKES: &[(&str, &str)] = &[
     (
         "{Type: SQS, Properties: {Queue: !GetAtt Q.Arn, BatchSize: 11}}",

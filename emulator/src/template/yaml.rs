@@ -8,23 +8,11 @@ use std::fmt;
 
 use saphyr_parser::{Event, Parser, ScalarStyle, Span, StrInput, Tag};
 
-use super::Problem;
+use super::position::Position;
+use super::problem::Problem;
 
 /// Deeper nesting than any template needs; it keeps a hostile file from exhausting the stack.
 const MAX_DEPTH: usize = 100;
-
-/// A place in the template, counted from 1 as editors do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Position {
-    pub(crate) line: usize,
-    pub(crate) column: usize,
-}
-
-impl fmt::Display for Position {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}", self.line, self.column)
-    }
-}
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Node {
@@ -53,6 +41,13 @@ impl Node {
         Node {
             at,
             value: Value::Text(text.into()),
+        }
+    }
+
+    pub(crate) fn list_at(at: Position, items: Vec<Node>) -> Self {
+        Node {
+            at,
+            value: Value::List(items),
         }
     }
 
@@ -85,7 +80,7 @@ impl Node {
     }
 
     /// The list's items, or the node itself where one value may stand for a list of one.
-    pub(crate) fn one_or_many(&self) -> &[Node] {
+    fn one_or_many(&self) -> &[Node] {
         match &self.value {
             Value::List(items) => items,
             _ => std::slice::from_ref(self),
@@ -97,6 +92,14 @@ impl Node {
             Value::Text(text) => Ok(text),
             _ => Err(self.expected("text")),
         }
+    }
+
+    /// The text of each item, or of the node itself where one value may stand for a list of one.
+    pub(crate) fn texts(&self) -> Result<Vec<String>, Problem> {
+        self.one_or_many()
+            .iter()
+            .map(|item| item.text().map(str::to_owned))
+            .collect()
     }
 
     /// A whole number between `min` and `max`.
@@ -142,7 +145,7 @@ impl Node {
     }
 }
 
-/// Reads one YAML document.
+/// Reads a file with one YAML document.
 pub(crate) fn parse(source: &str) -> Result<Node, Problem> {
     let mut reader = Reader {
         parser: Parser::new_from_str(source),

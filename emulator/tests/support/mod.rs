@@ -1,4 +1,4 @@
-//! A cloud of fixture functions, and ways to talk to it.
+//! An emulator with fixture functions, and ways to call it.
 
 #![allow(
     dead_code,
@@ -9,14 +9,14 @@
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use emulator::{Options, RunningCloud};
+use emulator::{Emulator, Options};
 use reqwest::{Client, RequestBuilder, Response};
 use serde_json::{Value, json};
 
 /// Longest wait for anything that should happen at once.
 pub const SOON: Duration = Duration::from_secs(20);
 
-/// Longest wait for an answer, and for a cloud to start: so that a test of one that is silent ends.
+/// Longest wait for an answer, and for an emulator to start, so that the test of a silent one ends.
 const DEADLINE: Duration = Duration::from_secs(60);
 
 /// A template in a file of its own, removed with it.
@@ -37,7 +37,7 @@ impl TemplateFile {
     pub fn options(&self) -> Options {
         Options {
             port: 0,
-            edge_port: 0,
+            aws_port: 0,
             print_logs: false,
             ..Options::new(&self.0)
         }
@@ -60,21 +60,23 @@ pub fn fixtures() -> PathBuf {
     profile.join("examples")
 }
 
-pub struct Cloud {
-    pub running: RunningCloud,
+pub struct TestEmulator {
+    pub running: Emulator,
     pub http: Client,
 }
 
-pub async fn start(template: &str) -> Cloud {
+pub async fn start(template: &str) -> TestEmulator {
     let file = TemplateFile::new(template);
     start_with(file.options()).await
 }
 
-pub async fn start_with(options: Options) -> Cloud {
+pub async fn start_with(options: Options) -> TestEmulator {
     let prepared = emulator::prepare(options).expect("a good template and free ports");
     let running = tokio::time::timeout(DEADLINE, prepared.start(&fixtures())).await;
-    Cloud {
-        running: running.expect("a start in time").expect("a running cloud"),
+    TestEmulator {
+        running: running
+            .expect("a start in time")
+            .expect("a running emulator"),
         http: client(),
     }
 }
@@ -84,13 +86,13 @@ pub fn client() -> Client {
     client.build().expect("a client")
 }
 
-impl Cloud {
+impl TestEmulator {
     pub fn api(&self, path: &str) -> String {
         format!("{}{path}", self.running.api_url())
     }
 
-    pub fn edge(&self, path: &str) -> String {
-        format!("{}{path}", self.running.edge_url())
+    pub fn aws(&self, path: &str) -> String {
+        format!("{}{path}", self.running.aws_url())
     }
 
     pub fn get(&self, path: &str) -> RequestBuilder {
@@ -109,7 +111,7 @@ impl Cloud {
     pub async fn token(&self, grant: Value) -> String {
         let response = self
             .http
-            .post(self.edge("/_local/token"))
+            .post(self.aws("/_local/token"))
             .body(grant.to_string())
             .send();
         let body: Value = response
@@ -123,7 +125,7 @@ impl Cloud {
 
     /// One function's entry of `/_local/functions`.
     pub async fn function(&self, logical_id: &str) -> Value {
-        let response = self.http.get(self.edge("/_local/functions")).send().await;
+        let response = self.http.get(self.aws("/_local/functions")).send().await;
         let body: Value = response.expect("an answer").json().await.expect("JSON");
         let functions = body["functions"].as_array().expect("functions");
         let found = functions
@@ -138,7 +140,7 @@ impl Cloud {
             "AWS4-HMAC-SHA256 Credential={key_id}/20250101/us-east-1/dynamodb/aws4_request, \
              SignedHeaders=host;x-amz-date;x-amz-target, Signature=0"
         );
-        let request = self.http.post(self.edge("/"));
+        let request = self.http.post(self.aws("/"));
         request
             .header("x-amz-target", target)
             .header("content-type", "application/x-amz-json-1.0")
@@ -167,7 +169,7 @@ impl Cloud {
     pub async fn sqs(&self, operation: &str, body: Value) -> Value {
         let response = self
             .http
-            .post(self.edge("/"))
+            .post(self.aws("/"))
             .header("x-amz-target", format!("AmazonSQS.{operation}"))
             .body(body.to_string())
             .send()
@@ -180,7 +182,7 @@ impl Cloud {
     }
 
     pub fn queue_url(&self, logical_id: &str) -> String {
-        self.edge(&format!("/000000000000/local-{logical_id}"))
+        self.aws(&format!("/000000000000/local-{logical_id}"))
     }
 
     /// Sends each body as a message, ten at a time.
@@ -217,7 +219,7 @@ impl Cloud {
     pub async fn log_lines(&self) -> Vec<String> {
         let response = self
             .http
-            .get(self.edge("/_local/logs?limit=10000"))
+            .get(self.aws("/_local/logs?limit=10000"))
             .send()
             .await;
         let body: Value = response.expect("an answer").json().await.expect("JSON");

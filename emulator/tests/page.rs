@@ -5,7 +5,7 @@ mod support;
 use reqwest::header::CONTENT_TYPE;
 use reqwest::{Response, StatusCode};
 use serde_json::{Value, json};
-use support::{Cloud, TemplateFile, eventually, start, start_with};
+use support::{TemplateFile, TestEmulator, eventually, start, start_with};
 
 const TEMPLATE: &str = "
 Resources:
@@ -51,9 +51,9 @@ Resources:
         Any: {Type: HttpApi, Properties: {Path: '/orders/{id}', Method: GET}}
 ";
 
-impl Cloud {
+impl TestEmulator {
     async fn look(&self, path: &str) -> Response {
-        let answer = self.http.get(self.edge(path)).send().await;
+        let answer = self.http.get(self.aws(path)).send().await;
         answer.expect("an answer")
     }
 
@@ -80,7 +80,7 @@ impl Cloud {
     }
 
     async fn tell(&self, request: &Value) -> Response {
-        let answer = self.http.post(self.edge("/v1/traces")).json(request);
+        let answer = self.http.post(self.aws("/v1/traces")).json(request);
         answer.send().await.expect("an answer")
     }
 }
@@ -93,8 +93,8 @@ fn route<'a>(live: &'a Value, name: &str) -> &'a Value {
 
 #[tokio::test]
 async fn the_snapshot_tells_of_requests_queues_batches_stock_and_trouble() {
-    let cloud = start(TEMPLATE).await;
-    let nothing = cloud.live().await;
+    let emulator = start(TEMPLATE).await;
+    let nothing = emulator.live().await;
     assert_eq!(nothing["requests"]["total"], 0);
     assert_eq!(
         nothing["requests"]["history"].as_array().map(Vec::len),
@@ -102,30 +102,30 @@ async fn the_snapshot_tells_of_requests_queues_batches_stock_and_trouble() {
     );
     assert_eq!(nothing["stock"], Value::Null);
 
-    cloud.ask("/orders/1", "error").await;
-    cloud.get("/nowhere").send().await.expect("an answer");
-    cloud
+    emulator.ask("/orders/1", "error").await;
+    emulator.get("/nowhere").send().await.expect("an answer");
+    emulator
         .say(&json!({ "level": "WARN", "message": "throttled", "error": "too much", "order_id": "o-1" }))
         .await;
     for (id, available) in [("a", "7"), ("b", "0")] {
         let item = json!({ "product_id": { "S": id }, "available": { "N": available }, "supply": { "N": "10" } });
-        cloud.put("Stock", item).await;
+        emulator.put("Stock", item).await;
     }
-    cloud
+    emulator
         .put(
             "Products",
             json!({ "product_id": { "S": "a" }, "name": { "S": "Lamp" } }),
         )
         .await;
-    cloud
+    emulator
         .put(
             "Carts",
             json!({ "cart_id": { "S": "c" }, "name": { "S": "not this" } }),
         )
         .await;
-    cloud.send("Queue", &["fine", "fail", "fine"]).await;
+    emulator.send("Queue", &["fine", "fail", "fine"]).await;
 
-    let live = cloud
+    let live = emulator
         .live_when("the batches, the stock and the trouble", |live| {
             live["batches"]["messages"] == 3
                 && live["batches"]["recent"]
@@ -185,14 +185,14 @@ async fn the_snapshot_tells_of_requests_queues_batches_stock_and_trouble() {
             .all(|function| function["pids"] != json!([])),
         "{live}"
     );
-    cloud.running.shut_down().await;
+    emulator.running.shut_down().await;
 }
 
 #[tokio::test]
 async fn a_batch_has_the_functions_own_account_of_it_and_a_crash_is_trouble() {
-    let cloud = start(TEMPLATE).await;
-    cloud.send("Queue", &["exit"]).await;
-    let live = cloud
+    let emulator = start(TEMPLATE).await;
+    emulator.send("Queue", &["exit"]).await;
+    let live = emulator
         .live_when("the crash", |live| live["batches"]["failed"] == 1)
         .await;
     assert_eq!(live["batches"]["recent"][0]["state"], "failed");
@@ -202,17 +202,17 @@ async fn a_batch_has_the_functions_own_account_of_it_and_a_crash_is_trouble() {
         .expect("text");
     assert!(said.starts_with("process exited"), "{said}");
 
-    cloud
+    emulator
         .say(&json!({ "level": "INFO", "message": "batch decided", "request_id": "r-1", "size": 9, "accepted": 6,
             "rejected": 3, "duplicates": 0 }))
         .await;
-    let live = cloud
+    let live = emulator
         .live_when("the account", |live| {
             live["batches"]["decided"]["accepted"] == 6
         })
         .await;
     assert_eq!(live["batches"]["decided"]["rejected"], 3);
-    cloud.running.shut_down().await;
+    emulator.running.shut_down().await;
 }
 
 /// A click and the batch that decided it, as an OpenTelemetry SDK for JavaScript sends them.
@@ -275,9 +275,9 @@ fn traces_of_an_order() -> Value {
 
 #[tokio::test]
 async fn an_orders_story_is_told_from_the_traces_that_came() {
-    let cloud = start(TEMPLATE).await;
-    assert_eq!(cloud.tell(&traces_of_an_order()).await.status(), 200);
-    let answer = cloud.look("/_local/traces/o-1").await;
+    let emulator = start(TEMPLATE).await;
+    assert_eq!(emulator.tell(&traces_of_an_order()).await.status(), 200);
+    let answer = emulator.look("/_local/traces/o-1").await;
     assert_eq!(answer.status(), 200);
     let story: Value = answer.json().await.expect("JSON");
     let spans = story["spans"].as_array().expect("spans");
@@ -307,17 +307,17 @@ async fn an_orders_story_is_told_from_the_traces_that_came() {
         (&json!(true), &json!("conflict"))
     );
 
-    let live = cloud.live().await;
+    let live = emulator.live().await;
     assert_eq!(
         (&live["traces"]["traces"], &live["traces"]["spans"]),
         (&json!(2), &json!(4))
     );
-    cloud.running.shut_down().await;
+    emulator.running.shut_down().await;
 }
 
 #[tokio::test]
 async fn bad_traces_and_unknown_orders_are_answered_in_words() {
-    let cloud = start(TEMPLATE).await;
+    let emulator = start(TEMPLATE).await;
     let long = "x".repeat(1_000);
     for (path, wanted) in [
         ("/_local/traces/o-9", "no trace mentions the order o-9"),
@@ -330,27 +330,27 @@ async fn bad_traces_and_unknown_orders_are_answered_in_words() {
             "no order has so long an id",
         ),
     ] {
-        let answer = cloud.look(path).await;
+        let answer = emulator.look(path).await;
         assert_eq!(answer.status(), 404, "{path}");
         assert_eq!(answer.headers()[CONTENT_TYPE], "application/json");
         let body: Value = answer.json().await.expect("JSON");
         let message = body["message"].as_str().expect("a message");
         assert!(message.starts_with(wanted), "{message}");
     }
-    let broken = cloud.tell(&json!({ "resourceSpans": "none" })).await;
+    let broken = emulator.tell(&json!({ "resourceSpans": "none" })).await;
     assert_eq!(broken.status(), 400);
-    let huge = cloud.http.post(cloud.edge("/v1/traces"));
+    let huge = emulator.http.post(emulator.aws("/v1/traces"));
     let huge = huge.header(CONTENT_TYPE, "application/x-protobuf");
     let answer = huge.body(vec![0_u8; 17 * 1024 * 1024]).send().await;
     // The connection may be closed before all was sent.
     assert!(answer.is_err() || answer.is_ok_and(|answer| answer.status() == 413));
-    assert_eq!(cloud.live().await["traces"]["spans"], 0);
-    cloud.running.shut_down().await;
+    assert_eq!(emulator.live().await["traces"]["spans"], 0);
+    emulator.running.shut_down().await;
 }
 
 /// The function's environment variables.
-async fn environment(cloud: &Cloud) -> Value {
-    let answer = cloud.ask("/orders/1", "environment").await;
+async fn environment(emulator: &TestEmulator) -> Value {
+    let answer = emulator.ask("/orders/1", "environment").await;
     answer.json().await.expect("JSON")
 }
 
@@ -367,36 +367,36 @@ async fn functions_send_their_traces_here_only_if_asked_to() {
         )
     };
     for (template, traces, wanted) in [
-        (given(""), true, Some("the edge")),
+        (given(""), true, Some("the emulator")),
         (
             given("http://127.0.0.1:4318"),
             true,
             Some("http://127.0.0.1:4318"),
         ),
-        (TEMPLATE.to_owned(), true, Some("the edge")),
+        (TEMPLATE.to_owned(), true, Some("the emulator")),
         (TEMPLATE.to_owned(), false, None),
     ] {
         let file = TemplateFile::new(&template);
         let mut options = file.options();
         options.traces = traces;
-        let cloud = start_with(options).await;
-        let variables = environment(&cloud).await;
+        let emulator = start_with(options).await;
+        let variables = environment(&emulator).await;
         let wanted = wanted.map(|wanted| match wanted {
-            "the edge" => cloud.running.edge_url(),
+            "the emulator" => emulator.running.aws_url(),
             other => other,
         });
         assert_eq!(variables[ENDPOINT].as_str(), wanted, "{template}");
-        assert_eq!(cloud.live().await["traces"]["on"], traces);
-        cloud.running.shut_down().await;
+        assert_eq!(emulator.live().await["traces"]["on"], traces);
+        emulator.running.shut_down().await;
     }
 }
 
 #[tokio::test]
 async fn the_page_needs_nobody_else() {
-    let cloud = start(TEMPLATE).await;
+    let emulator = start(TEMPLATE).await;
     // Without the slash too: the client follows.
     for path in ["/_local/", "/_local"] {
-        let answer = cloud.look(path).await;
+        let answer = emulator.look(path).await;
         assert_eq!(answer.status(), 200);
         assert_eq!(answer.headers()[CONTENT_TYPE], "text/html; charset=utf-8");
         let policy = answer.headers()["content-security-policy"]
@@ -409,26 +409,29 @@ async fn the_page_needs_nobody_else() {
             .filter(|word| word.starts_with("http") && !word.starts_with("http://www.w3.org/"));
         assert_eq!(elsewhere.collect::<Vec<_>>(), [""; 0]);
     }
-    assert_eq!(cloud.running.page_url(), cloud.edge("/_local/"));
-    cloud.running.shut_down().await;
+    assert_eq!(
+        emulator.running.ready_lines().page_url,
+        emulator.aws("/_local/")
+    );
+    emulator.running.shut_down().await;
 }
 
 #[tokio::test]
-async fn no_page_from_elsewhere_drives_the_cloud() {
-    let cloud = start(TEMPLATE).await;
-    let edge = cloud.running.edge_url().to_owned();
-    let (_, port) = edge.rsplit_once(':').expect("a port");
+async fn no_page_from_elsewhere_drives_the_emulator() {
+    let emulator = start(TEMPLATE).await;
+    let aws_url = emulator.running.aws_url().to_owned();
+    let (_, port) = aws_url.rsplit_once(':').expect("a port");
     let invocation = "/2015-03-31/functions/Shop/invocations";
     for (host, origin, welcome) in [
         ("127.0.0.1", None, true),
         ("localhost", None, true),
         ("[::1]", None, true),
         ("host.docker.internal", None, true),
-        ("127.0.0.1", Some(edge.as_str()), true),
+        ("127.0.0.1", Some(aws_url.as_str()), true),
         ("127.0.0.1", Some("http://evil.example"), false),
         ("127.0.0.1", Some("http://127.0.0.1:1"), false),
         ("127.0.0.1", Some("null"), false),
-        // A name that was made to point here: to the browser, the page and the edge are one.
+        // A name that was made to point here: to the browser, the page and the endpoint are one.
         (
             "evil.example",
             Some(&format!("http://evil.example:{port}")),
@@ -437,7 +440,7 @@ async fn no_page_from_elsewhere_drives_the_cloud() {
         ("localhost.evil.example", None, false),
     ] {
         for path in [invocation, "/_local/metrics/reset", "/_local/token"] {
-            let mut request = cloud.http.post(cloud.edge(path)).body("{}");
+            let mut request = emulator.http.post(emulator.aws(path)).body("{}");
             request = request.header("host", format!("{host}:{port}"));
             if let Some(origin) = origin {
                 request = request.header("origin", origin);
@@ -450,6 +453,6 @@ async fn no_page_from_elsewhere_drives_the_cloud() {
             );
         }
     }
-    assert_eq!(cloud.function("Shop").await["invocations"], 5);
-    cloud.running.shut_down().await;
+    assert_eq!(emulator.function("Shop").await["invocations"], 5);
+    emulator.running.shut_down().await;
 }

@@ -1,5 +1,7 @@
-//! Tokens that were found good. A shopper sends the same one with every request, and nothing but time can make it bad
-//! again. In a profile with none remembered, RSA was a tenth of what the gateway's and the edge's threads did.
+//! Remembers tokens that were found good.
+//!
+//! A shopper sends the same token with every request, and only time can make it bad again. In a profile without this,
+//! RSA took a tenth of the processor time of the gateway and the AWS endpoint.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -11,16 +13,16 @@ use serde_json::{Map, Value};
 const MOST_TOKENS: usize = 10_000;
 
 #[derive(Debug, Default)]
-pub(super) struct Verified(Mutex<HashMap<String, Good>>);
+pub(super) struct VerifiedTokens(Mutex<HashMap<String, Good>>);
 
 #[derive(Debug)]
 struct Good {
-    /// Who found it good: another authorizer may not.
+    /// The authorizer that found it good; another one may not.
     authorizer: String,
     claims: Arc<Map<String, Value>>,
 }
 
-impl Verified {
+impl VerifiedTokens {
     /// The claims of a token that this authorizer found good and that has not expired since.
     pub(super) fn recall(&self, authorizer: &str, token: &str) -> Option<Arc<Map<String, Value>>> {
         let tokens = self.tokens();
@@ -63,8 +65,8 @@ mod tests {
     }
 
     #[test]
-    fn a_token_is_good_for_who_found_it_good_until_it_expires() {
-        let verified = Verified::default();
+    fn a_token_is_good_for_its_authorizer_until_it_expires() {
+        let verified = VerifiedTokens::default();
         verified.remember("Users", "alive".to_owned(), claims(60));
         verified.remember("Users", "expired".to_owned(), claims(0));
         assert!(verified.recall("Users", "alive").is_some());
@@ -75,7 +77,7 @@ mod tests {
 
     #[test]
     fn what_is_remembered_is_bounded() {
-        let verified = Verified::default();
+        let verified = VerifiedTokens::default();
         let claims = claims(60);
         for number in 0..=MOST_TOKENS * 2 {
             verified.remember("Users", number.to_string(), claims.clone());
