@@ -7,6 +7,7 @@ use std::process::{self, Stdio};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, bail};
+use emulator_api::ReadyLines;
 use serde::Deserialize;
 use serde_json::json;
 use tokio::process::{Child, Command};
@@ -19,9 +20,6 @@ const OPENING: Duration = Duration::from_secs(30 * 60);
 
 /// How long a shop that is open may take to say so.
 const ANSWER: Duration = Duration::from_secs(5);
-
-/// What stands before the AWS edge's URL in what the emulator prints when it is open.
-const EDGE_LABEL: &str = "AWS edge";
 
 /// How the shop's binaries are built.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -118,7 +116,8 @@ impl LocalShop {
             .with_context(|| format!("cannot run {}", program.display()))?;
         let give_up = Instant::now() + OPENING;
         while Instant::now() < give_up {
-            if let Some(edge_url) = announced_edge(&fs::read_to_string(&log)?) {
+            if let Some(ReadyLines { aws_url, .. }) = ReadyLines::find(&fs::read_to_string(&log)?) {
+                let edge_url = &aws_url;
                 let shop = LocalShop::find(edge_url).await?;
                 let shop = shop.with_context(|| format!("nothing answers at {edge_url}"))?;
                 let _started = Some(emulator);
@@ -228,11 +227,4 @@ fn log_file() -> Result<PathBuf> {
     fs::create_dir_all(&folder)?;
     let started = SystemTime::now().duration_since(UNIX_EPOCH)?.as_millis();
     Ok(folder.join(format!("emulator-{started}-{}.log", process::id())))
-}
-
-/// The URL of the AWS edge, once the emulator has printed the whole line with it.
-fn announced_edge(output: &str) -> Option<&str> {
-    let (_, line) = output.split_once(EDGE_LABEL)?;
-    let (line, _) = line.split_once('\n')?;
-    line.split_whitespace().next()
 }
