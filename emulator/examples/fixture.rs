@@ -1,4 +1,4 @@
-//! A function for the emulator's tests: it does what the event tells it to.
+//! A function for the emulator's tests. Its events contain commands.
 //!
 //! For HTTP it answers with the event itself, or does what the header `x-do` says. For queues it prints the batch
 //! and fails the messages whose body says so.
@@ -29,7 +29,7 @@ async fn http(event: LambdaEvent<Value>) -> Result<Value, Error> {
     let LambdaEvent { payload, context } = event;
     match payload["headers"]["x-do"].as_str() {
         Some("exit") => std::process::exit(7),
-        Some("error") => Err("as told".into()),
+        Some("error") => Err("as commanded".into()),
         Some("sleep") => {
             tokio::time::sleep(Duration::from_secs(60)).await;
             Ok(Value::Null)
@@ -92,7 +92,7 @@ async fn batch(records: &[Value]) -> Result<Value, Error> {
         json!({ "size": records.len(), "bodies": heads, "first": records[0] })
     );
     if bodies.contains(&"throw") {
-        return Err("as told".into());
+        return Err("as commanded".into());
     }
     if bodies.contains(&"exit") {
         std::process::exit(7);

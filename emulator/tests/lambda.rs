@@ -49,7 +49,7 @@ async fn invoke(
     (status, error, response.json().await.unwrap_or_default())
 }
 
-fn telling(command: &str) -> String {
+fn command_event(command: &str) -> String {
     json!({ "headers": { "x-do": command } }).to_string()
 }
 
@@ -102,7 +102,7 @@ async fn a_process_is_reused_and_knows_where_it_is() {
 #[tokio::test]
 async fn a_crash_fails_its_invocation_and_no_other() {
     let emulator = start(TEMPLATE).await;
-    let (status, error, body) = invoke(&emulator, "local-Worker", &telling("exit")).await;
+    let (status, error, body) = invoke(&emulator, "local-Worker", &command_event("exit")).await;
     assert_eq!((status, error.as_deref()), (200, Some("Unhandled")));
     assert_eq!(body["errorType"], "Runtime.ExitError");
     let message = body["errorMessage"].as_str().expect("a message");
@@ -156,7 +156,7 @@ async fn a_killed_process_is_replaced() {
 async fn a_function_that_takes_too_long_is_killed() {
     let emulator = start(TEMPLATE).await;
     let begun = Instant::now();
-    let (status, error, body) = invoke(&emulator, "Worker", &telling("sleep")).await;
+    let (status, error, body) = invoke(&emulator, "Worker", &command_event("sleep")).await;
     assert!(
         begun.elapsed() < Duration::from_secs(5),
         "{:?}",
@@ -191,7 +191,7 @@ async fn what_a_function_started_ends_with_it() {
         children.push(pid.parse().expect("a number"));
         assert!(children.iter().all(|&pid| is_alive(pid)));
     }
-    invoke(&emulator, "Worker", &telling("exit")).await;
+    invoke(&emulator, "Worker", &command_event("exit")).await;
     eventually("the children's end", async || {
         (!children.iter().any(|&pid| is_alive(pid))).then_some(())
     })
@@ -205,7 +205,7 @@ async fn an_invocation_is_billed_even_if_its_caller_goes() {
     emulator.ask("/work", "context").await;
     let before = emulator.function("Worker").await;
     let url = emulator.aws("/2015-03-31/functions/Worker/invocations");
-    let impatient = emulator.http.post(url).body(telling("sleep"));
+    let impatient = emulator.http.post(url).body(command_event("sleep"));
     let answer = impatient.timeout(Duration::from_millis(100)).send().await;
     assert!(answer.expect_err("no answer").is_timeout());
     let figure = |report: &Value, name: &str| report[name].as_u64().expect("a number");

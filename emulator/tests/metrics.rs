@@ -144,7 +144,7 @@ async fn who_asks_for_capacity_gets_it() {
 }
 
 #[tokio::test]
-async fn failures_are_told_apart_and_attempts_are_charged() {
+async fn failures_are_counted_by_kind_and_attempts_are_charged() {
     let emulator = start(TEMPLATE).await;
     let table = "local-Items";
     let new = "attribute_not_exists(id)";
@@ -226,7 +226,7 @@ async fn messages_requests_and_invocations_are_counted_until_a_reset() {
     for _ in 0..3 {
         emulator.get("/things").send().await.expect("an answer");
     }
-    // Nobody is billed for this one.
+    // This one is not billed.
     emulator.get("/nothing").send().await.expect("an answer");
     // This one is a tool's.
     emulator.sqs("ListQueues", json!({})).await;

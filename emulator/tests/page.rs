@@ -79,7 +79,7 @@ impl TestEmulator {
         assert_eq!(answer.expect("an answer").status(), 202);
     }
 
-    async fn tell(&self, request: &Value) -> Response {
+    async fn send_traces(&self, request: &Value) -> Response {
         let answer = self.http.post(self.aws("/v1/traces")).json(request);
         answer.send().await.expect("an answer")
     }
@@ -92,7 +92,7 @@ fn route<'a>(live: &'a Value, name: &str) -> &'a Value {
 }
 
 #[tokio::test]
-async fn the_snapshot_tells_of_requests_queues_batches_stock_and_trouble() {
+async fn the_snapshot_has_requests_queues_batches_stock_and_problems() {
     let emulator = start(TEMPLATE).await;
     let nothing = emulator.live().await;
     assert_eq!(nothing["requests"]["total"], 0);
@@ -274,14 +274,17 @@ fn traces_of_an_order() -> Value {
 }
 
 #[tokio::test]
-async fn an_orders_story_is_told_from_the_traces_that_came() {
+async fn an_orders_trace_is_made_of_the_traces_that_came() {
     let emulator = start(TEMPLATE).await;
-    assert_eq!(emulator.tell(&traces_of_an_order()).await.status(), 200);
+    assert_eq!(
+        emulator.send_traces(&traces_of_an_order()).await.status(),
+        200
+    );
     let answer = emulator.look("/_local/traces/o-1").await;
     assert_eq!(answer.status(), 200);
     let story: Value = answer.json().await.expect("JSON");
     let spans = story["spans"].as_array().expect("spans");
-    let told: Vec<(&str, u64, f64)> = spans
+    let found: Vec<(&str, u64, f64)> = spans
         .iter()
         .map(|span| {
             let (name, depth) = (span["name"].as_str(), span["depth"].as_u64());
@@ -299,7 +302,7 @@ async fn an_orders_story_is_told_from_the_traces_that_came() {
         ("decide checkouts", 0, 800.0),
         ("DynamoDB.TransactWriteItems", 1, 801.0),
     ];
-    assert_eq!(told, wanted);
+    assert_eq!(found, wanted);
     assert_eq!(spans[1]["parent_span_id"], format!("{:016x}", 1));
     assert_eq!(spans[2]["links"][0]["span_id"], format!("{:016x}", 1));
     assert_eq!(
@@ -337,7 +340,9 @@ async fn bad_traces_and_unknown_orders_are_answered_in_words() {
         let message = body["message"].as_str().expect("a message");
         assert!(message.starts_with(wanted), "{message}");
     }
-    let broken = emulator.tell(&json!({ "resourceSpans": "none" })).await;
+    let broken = emulator
+        .send_traces(&json!({ "resourceSpans": "none" }))
+        .await;
     assert_eq!(broken.status(), 400);
     let huge = emulator.http.post(emulator.aws("/v1/traces"));
     let huge = huge.header(CONTENT_TYPE, "application/x-protobuf");
@@ -392,7 +397,7 @@ async fn functions_send_their_traces_here_only_if_asked_to() {
 }
 
 #[tokio::test]
-async fn the_page_needs_nobody_else() {
+async fn the_page_loads_nothing_from_elsewhere() {
     let emulator = start(TEMPLATE).await;
     // Without the slash too: the client follows.
     for path in ["/_local/", "/_local"] {

@@ -40,7 +40,7 @@ fn complaint(output: &Output) -> String {
     String::from_utf8(output.stderr.clone()).expect("text")
 }
 
-/// An emulator that runs until it is told to stop, or the test ends, however it does.
+/// An emulator that runs until it is stopped, or the test ends in any way.
 struct Running {
     child: Child,
     lines: Receiver<String>,
@@ -55,7 +55,7 @@ impl Running {
         let mut child = command.spawn().expect("the emulator");
         let output = child.stdout.take().expect("a pipe");
         let (sender, lines) = channel();
-        // Ends with the emulator, or when nobody listens any more.
+        // Ends with the emulator, or when the receiver is gone.
         thread::spawn(move || {
             let lines = BufReader::new(output).lines().map_while(Result::ok);
             lines

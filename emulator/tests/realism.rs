@@ -97,7 +97,7 @@ async fn of_two_transactions_on_an_item_one_is_cancelled() {
     emulator
         .transact(&["shared"])
         .await
-        .expect("nobody is in the way");
+        .expect("nothing is in the way");
     emulator.running.shut_down().await;
 }
 
@@ -122,7 +122,7 @@ async fn what_meets_a_transaction_is_refused_and_batches_of_reads_are_not() {
             )
         };
         let (_, (write, reads, batch)) = tokio::join!(transaction, others);
-        batch.expect("reads in batches meet nobody");
+        batch.expect("reads in batches conflict with nothing");
         met.extend(write.err().map(|error| kind(&error).to_owned()));
         met.extend(reads.err().map(|error| kind(&error).to_owned()));
         (met.len() == 2).then_some(())
@@ -182,7 +182,7 @@ async fn a_call_takes_as_long_as_on_aws() {
         emulator
             .transact(&[id])
             .await
-            .expect("nobody is in the way");
+            .expect("nothing is in the way");
     }
     let took = begun.elapsed();
     assert!(took >= SHORTEST_TRANSACTION * 3, "{took:?}");
@@ -190,7 +190,7 @@ async fn a_call_takes_as_long_as_on_aws() {
 }
 
 #[tokio::test]
-async fn by_default_nobody_is_in_the_way() {
+async fn by_default_nothing_is_in_the_way() {
     let emulator = start(TEMPLATE).await;
     let together = join_all((0..50).map(|_| emulator.transact(&["shared"]))).await;
     for answer in together {

@@ -1,6 +1,6 @@
 //! Gathers messages into a batch.
 //!
-//! A batch goes when it has its full size, when the window since its first message ends, or when one more
+//! A batch is sent when it has its full size, when the window since its first message ends, or when one more
 //! message would make the event larger than Lambda takes: whatever comes first.
 //! Source: Lambda's developer guide, "Batching behavior".
 

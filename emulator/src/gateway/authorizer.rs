@@ -225,114 +225,136 @@ mod tests {
         authorizers.check(&auth, &headers, &Uri::from_static("/"))
     }
 
-    #[test]
-    fn only_good_tokens_pass() {
-        let (issuer, stranger) = (
-            Issuer::generate().expect("a key"),
-            Issuer::generate().expect("a key"),
-        );
-        let ours = authorizer();
-        let by_name = BTreeMap::from([("Users".to_owned(), ours.clone())]);
-        let authorizers = Authorizers::new(&by_name, &issuer);
-        let token = |issuer: &Issuer, grant: Grant, authorizer: &Authorizer| {
-            issuer.access_token(&grant, authorizer).expect("a token")
-        };
-        let alice = || grant(json!({ "sub": "alice" }));
-        let good = token(&issuer, alice(), &ours);
+    /// An issuer and the authorizer that trusts it.
+    struct Pair {
+        issuer: Issuer,
+        ours: Authorizer,
+        authorizers: Authorizers,
+    }
 
-        let mut elsewhere = ours.clone();
-        elsewhere.issuer.push('2');
-        let unsigned = {
-            let body = good.split('.').nth(1).expect("a body");
-            let header = json!({ "alg": "none", "kid": issuer.key_id() }).to_string();
-            format!("{}.{body}.", URL_SAFE_NO_PAD.encode(header))
-        };
-        // The classic trick: sign with the public key as if it were a shared secret.
-        let confused = {
-            let mut header = Header::new(Algorithm::HS256);
-            header.kid = Some(issuer.key_id().to_owned());
-            let secret = issuer.key_set().to_string();
-            let claims = json!({ "sub": "alice", "iss": ours.issuer, "client_id": "UserPoolClient", "exp": 4_000_000_000_u64 });
-            let key = EncodingKey::from_secret(secret.as_bytes());
-            jsonwebtoken::encode(&header, &claims, &key).expect("a token")
-        };
-        let tampered = {
-            let mut parts: Vec<&str> = good.split('.').collect();
-            let claims = json!({ "sub": "bob", "iss": ours.issuer, "client_id": "UserPoolClient", "exp": 4_000_000_000_u64 });
-            let body = URL_SAFE_NO_PAD.encode(claims.to_string());
-            parts[1] = &body;
-            parts.join(".")
-        };
-        let bearer = |token: &str| Some(format!("Bearer {token}"));
-        let refused = [
-            ("no token", None),
-            ("an empty token", Some("Bearer ".to_owned())),
-            ("another scheme", Some(format!("Basic {good}"))),
-            ("not a token", bearer("abc")),
-            ("three dots", bearer("a.b.c")),
-            (
-                "expired",
-                bearer(&token(
-                    &issuer,
-                    grant(json!({ "sub": "alice", "ttl_seconds": -1 })),
-                    &ours,
-                )),
-            ),
-            (
-                "expiring now",
-                bearer(&token(
-                    &issuer,
-                    grant(json!({ "sub": "alice", "ttl_seconds": 0 })),
-                    &ours,
-                )),
-            ),
-            (
-                "another audience",
-                bearer(&token(
-                    &issuer,
-                    grant(json!({ "sub": "alice", "audience": "other" })),
-                    &ours,
-                )),
-            ),
-            (
-                "another issuer",
-                bearer(&token(&issuer, alice(), &elsewhere)),
-            ),
-            ("another key", bearer(&token(&stranger, alice(), &ours))),
-            ("alg none", bearer(&unsigned)),
-            ("alg HS256", bearer(&confused)),
-            ("a changed body", bearer(&tampered)),
-        ];
-        for (name, header) in refused {
-            let result = check(&authorizers, header.as_deref(), &[]);
-            assert_eq!(result.err(), Some(Refusal::Unauthorized), "{name}");
+    impl Pair {
+        fn new() -> Self {
+            let issuer = Issuer::generate().expect("a key");
+            let ours = authorizer();
+            let by_name = BTreeMap::from([("Users".to_owned(), ours.clone())]);
+            let authorizers = Authorizers::new(&by_name, &issuer);
+            Pair {
+                issuer,
+                ours,
+                authorizers,
+            }
         }
+
+        fn token(&self, claims: Value) -> String {
+            token_of(&self.issuer, claims, &self.ours)
+        }
+
+        /// Claims that would be good in a token of the issuer.
+        fn forged_claims(&self) -> Value {
+            json!({ "sub": "bob", "iss": self.ours.issuer, "client_id": "UserPoolClient", "exp": 4_000_000_000_u64 })
+        }
+
+        fn assert_refused(&self, header: Option<&str>, case: &str) {
+            let result = check(&self.authorizers, header, &[]);
+            assert_eq!(result.err(), Some(Refusal::Unauthorized), "{case}");
+        }
+
+        fn assert_token_refused(&self, token: &str, case: &str) {
+            self.assert_refused(Some(&format!("Bearer {token}")), case);
+        }
+    }
+
+    fn token_of(issuer: &Issuer, claims: Value, authorizer: &Authorizer) -> String {
+        let token = issuer.access_token(&grant(claims), authorizer);
+        token.expect("a token")
+    }
+
+    #[test]
+    fn a_good_token_passes_with_or_without_bearer() {
+        let pair = Pair::new();
+        let good = pair.token(json!({ "sub": "alice" }));
         for header in [
             format!("Bearer {good}"),
             format!("bearer {good}"),
             good.clone(),
         ] {
-            let claims = check(&authorizers, Some(&header), &[]).expect("a good token");
+            let claims = check(&pair.authorizers, Some(&header), &[]).expect("a good token");
             assert_eq!(claims.claims["sub"], "alice");
             assert_eq!(claims.scopes, None);
         }
     }
 
     #[test]
+    fn a_header_without_a_token_is_refused() {
+        let pair = Pair::new();
+        let good = pair.token(json!({ "sub": "alice" }));
+        pair.assert_refused(None, "no header");
+        pair.assert_refused(Some("Bearer "), "an empty token");
+        pair.assert_refused(Some(&format!("Basic {good}")), "another scheme");
+        pair.assert_token_refused("abc", "not a token");
+        pair.assert_token_refused("a.b.c", "three parts that are no token");
+    }
+
+    #[test]
+    fn an_expired_token_and_one_for_others_are_refused() {
+        let pair = Pair::new();
+        for (case, claims) in [
+            ("expired", json!({ "sub": "alice", "ttl_seconds": -1 })),
+            ("expiring now", json!({ "sub": "alice", "ttl_seconds": 0 })),
+            (
+                "another audience",
+                json!({ "sub": "alice", "audience": "other" }),
+            ),
+        ] {
+            pair.assert_token_refused(&pair.token(claims), case);
+        }
+        let mut elsewhere = pair.ours.clone();
+        elsewhere.issuer.push('2');
+        let token = token_of(&pair.issuer, json!({ "sub": "alice" }), &elsewhere);
+        pair.assert_token_refused(&token, "another issuer");
+    }
+
+    #[test]
+    fn a_forged_token_is_refused() {
+        let pair = Pair::new();
+        let stranger = Issuer::generate().expect("a key");
+        let token = token_of(&stranger, json!({ "sub": "alice" }), &pair.ours);
+        pair.assert_token_refused(&token, "another key");
+
+        let good = pair.token(json!({ "sub": "alice" }));
+        let parts: Vec<&str> = good.split('.').collect();
+        let header = json!({ "alg": "none", "kid": pair.issuer.key_id() }).to_string();
+        let unsigned = format!("{}.{}.", URL_SAFE_NO_PAD.encode(header), parts[1]);
+        pair.assert_token_refused(&unsigned, "alg none");
+        let body = URL_SAFE_NO_PAD.encode(pair.forged_claims().to_string());
+        let tampered = [parts[0], &body, parts[2]].join(".");
+        pair.assert_token_refused(&tampered, "a changed body");
+    }
+
+    /// The classic trick: the public key is used as if it were a shared secret.
+    #[test]
+    fn a_token_signed_with_the_public_key_is_refused() {
+        let pair = Pair::new();
+        let mut header = Header::new(Algorithm::HS256);
+        header.kid = Some(pair.issuer.key_id().to_owned());
+        let secret = pair.issuer.key_set().to_string();
+        let key = EncodingKey::from_secret(secret.as_bytes());
+        let token = jsonwebtoken::encode(&header, &pair.forged_claims(), &key);
+        pair.assert_token_refused(&token.expect("a token"), "alg HS256");
+    }
+
+    #[test]
     fn a_scope_is_asked_for() {
-        let issuer = Issuer::generate().expect("a key");
-        let by_name = BTreeMap::from([("Users".to_owned(), authorizer())]);
-        let authorizers = Authorizers::new(&by_name, &issuer);
-        let token = issuer
-            .access_token(
-                &grant(json!({ "sub": "a", "scope": "shop/read shop/buy" })),
-                &authorizer(),
-            )
-            .expect("a token");
+        let pair = Pair::new();
+        let token = pair.token(json!({ "sub": "a", "scope": "shop/read shop/buy" }));
         let header = format!("Bearer {token}");
-        let allowed = check(&authorizers, Some(&header), &["shop/admin", "shop/buy"]);
+        let allowed = check(
+            &pair.authorizers,
+            Some(&header),
+            &["shop/admin", "shop/buy"],
+        );
         assert_eq!(allowed.expect("allowed").scopes.expect("scopes").len(), 2);
-        let refused = check(&authorizers, Some(&header), &["shop/admin"]);
+        let refused = check(&pair.authorizers, Some(&header), &["shop/admin"]);
         assert_eq!(refused.err(), Some(Refusal::Forbidden));
     }
 

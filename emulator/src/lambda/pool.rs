@@ -134,17 +134,17 @@ impl Pool {
         self.places.clone().acquire_owned().await
     }
 
-    /// Gives the job to an idle process; gives it back if there is none.
-    pub(super) fn offer(&self, mut job: Job) -> Result<(), Job> {
+    /// Gives the job to an idle process. Returns the job if there is none.
+    pub(super) fn offer(&self, mut job: Job) -> Option<Job> {
         let mut idle = self.idle();
         while let Some(process) = idle.pop() {
             match process.jobs.try_send(job) {
-                Ok(()) => return Ok(()),
+                Ok(()) => return None,
                 Err(mpsc::error::TrySendError::Full(back))
                 | Err(mpsc::error::TrySendError::Closed(back)) => job = back,
             }
         }
-        Err(job)
+        Some(job)
     }
 
     /// Counts a process that is about to start. Returns its number.

@@ -37,7 +37,7 @@ type NextAnswer = oneshot::Sender<Response<Full<Bytes>>>;
 
 /// Gives the job to an idle process, or to a new one.
 pub(super) fn dispatch(pool: &Arc<Pool>, job: Job) {
-    if let Err(job) = pool.offer(job) {
+    if let Some(job) = pool.offer(job) {
         let number = pool.count_start();
         tokio::spawn(run(pool.clone(), number, job));
     }

@@ -134,7 +134,7 @@ impl TestEmulator {
         found.expect("the function").clone()
     }
 
-    /// An AWS call in this access key's name. Nobody checks its signature.
+    /// An AWS call with this access key. Its signature is not checked.
     pub async fn aws_as(&self, key_id: &str, target: &str, body: &Value) -> Response {
         let signed = format!(
             "AWS4-HMAC-SHA256 Credential={key_id}/20250101/us-east-1/dynamodb/aws4_request, \
