@@ -1,4 +1,4 @@
-//! What the page at `/_local/` is made of: the snapshot, orders' traces, and the page itself.
+//! The page at `/_local/`, and the snapshot and the orders' traces that it shows.
 
 mod support;
 
@@ -126,13 +126,13 @@ async fn the_snapshot_has_requests_queues_batches_stock_and_problems() {
     emulator.send("Queue", &["fine", "fail", "fine"]).await;
 
     let live = emulator
-        .live_when("the batches, the stock and the trouble", |live| {
+        .live_when("the batches, the stock and the problem", |live| {
             live["batches"]["messages"] == 3
                 && live["batches"]["recent"]
                     .as_array()
                     .is_some_and(|recent| recent.iter().all(|batch| batch["state"] == "done"))
                 && live["stock"]["products"] == 2
-                && live["troubles"]["warnings"] == 1
+                && live["problems"]["warnings"] == 1
         })
         .await;
     let asked = route(&live, "GET /orders/{id}");
@@ -163,19 +163,19 @@ async fn the_snapshot_has_requests_queues_batches_stock_and_problems() {
     );
     assert_eq!(dead["dead_letters"], true);
 
-    // What is scarce comes first as long as nothing sells.
+    // While nothing sells, the scarcest product comes first.
     let scarce = json!({ "id": "b", "name": null, "available": 0.0, "supply": 10.0, "sold_per_second": 0.0 });
     let lamp = json!({ "id": "a", "name": "Lamp", "available": 7.0, "supply": 10.0, "sold_per_second": 0.0 });
     assert_eq!(live["stock"]["hot"], json!([scarce, lamp]));
     assert_eq!(live["stock"]["sold_out"], 1);
 
-    let trouble = &live["troubles"]["recent"][0];
+    let problem = &live["problems"]["recent"][0];
     assert_eq!(
-        (&trouble["function"], &trouble["level"]),
+        (&problem["function"], &problem["level"]),
         (&json!("Shop"), &json!("warning"))
     );
     assert_eq!(
-        (&trouble["message"], &trouble["error"]),
+        (&problem["message"], &problem["error"]),
         (&json!("throttled"), &json!("too much"))
     );
     let functions = live["functions"].as_array().expect("functions");
@@ -189,15 +189,15 @@ async fn the_snapshot_has_requests_queues_batches_stock_and_problems() {
 }
 
 #[tokio::test]
-async fn a_batch_has_the_functions_own_account_of_it_and_a_crash_is_trouble() {
+async fn a_batch_has_the_functions_decision_and_a_crash_is_a_problem() {
     let emulator = start(TEMPLATE).await;
     emulator.send("Queue", &["exit"]).await;
     let live = emulator
         .live_when("the crash", |live| live["batches"]["failed"] == 1)
         .await;
     assert_eq!(live["batches"]["recent"][0]["state"], "failed");
-    assert_eq!(live["troubles"]["errors"], 1);
-    let said = live["troubles"]["recent"][0]["message"]
+    assert_eq!(live["problems"]["errors"], 1);
+    let said = live["problems"]["recent"][0]["message"]
         .as_str()
         .expect("text");
     assert!(said.starts_with("process exited"), "{said}");
@@ -207,7 +207,7 @@ async fn a_batch_has_the_functions_own_account_of_it_and_a_crash_is_trouble() {
             "rejected": 3, "duplicates": 0 }))
         .await;
     let live = emulator
-        .live_when("the account", |live| {
+        .live_when("the decision", |live| {
             live["batches"]["decided"]["accepted"] == 6
         })
         .await;
@@ -282,8 +282,8 @@ async fn an_orders_trace_is_made_of_the_traces_that_came() {
     );
     let answer = emulator.look("/_local/traces/o-1").await;
     assert_eq!(answer.status(), 200);
-    let story: Value = answer.json().await.expect("JSON");
-    let spans = story["spans"].as_array().expect("spans");
+    let trace: Value = answer.json().await.expect("JSON");
+    let spans = trace["spans"].as_array().expect("spans");
     let found: Vec<(&str, u64, f64)> = spans
         .iter()
         .map(|span| {

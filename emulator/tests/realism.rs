@@ -1,4 +1,4 @@
-//! AWS's contention and latencies, where they are wanted.
+//! `--realism aws`: AWS's contention, throttling and latencies.
 
 mod support;
 
@@ -20,7 +20,7 @@ Resources:
       KeySchema: [{AttributeName: id, KeyType: HASH}]
 ";
 
-/// The shortest that a transaction takes, and holds its items.
+/// The shortest time that a transaction takes, and locks its items.
 const SHORTEST_TRANSACTION: Duration = Duration::from_millis(17);
 
 async fn realistic() -> TestEmulator {
@@ -76,8 +76,8 @@ fn kind(error: &Value) -> &str {
 #[tokio::test]
 async fn of_two_transactions_on_an_item_one_is_cancelled() {
     let emulator = realistic().await;
-    // On a busy machine one may come only when the other has ended.
-    let error = eventually("two transactions to meet", async || {
+    // On a busy machine one may begin only when the other has ended.
+    let error = eventually("a conflict of two transactions", async || {
         let (one, other) = tokio::join!(
             emulator.transact(&["a", "shared"]),
             emulator.transact(&["b", "shared"])
@@ -94,45 +94,45 @@ async fn of_two_transactions_on_an_item_one_is_cancelled() {
     assert_eq!(error["CancellationReasons"], reasons);
     assert_eq!(emulator.total("conflicts").await, 1);
     // Afterwards the item is free.
-    emulator
-        .transact(&["shared"])
-        .await
-        .expect("nothing is in the way");
+    emulator.transact(&["shared"]).await.expect("no conflict");
     emulator.running.shut_down().await;
 }
 
 #[tokio::test]
-async fn what_meets_a_transaction_is_refused_and_batches_of_reads_are_not() {
+async fn a_call_that_conflicts_with_a_transaction_is_refused_and_a_batch_of_reads_is_not() {
     let emulator = realistic().await;
     let key = json!({ "id": { "S": "a" } });
     let keys = json!({ "RequestItems": { "local-Items": { "Keys": [key] } } });
     let get = json!({ "Get": { "TableName": "local-Items", "Key": key } });
     let gets = json!({ "TransactItems": [get] });
-    // Again and again, in case a call comes before the transaction does, or after it.
-    let mut met = BTreeSet::new();
-    eventually("a write and a read to meet a transaction", async || {
-        let transaction = emulator.transact(&["a"]);
-        let others = async {
-            tokio::time::sleep(SHORTEST_TRANSACTION / 3).await;
-            let write = update("a");
-            tokio::join!(
-                emulator.try_dynamodb("UpdateItem", &write),
-                emulator.try_dynamodb("TransactGetItems", &gets),
-                emulator.try_dynamodb("BatchGetItem", &keys),
-            )
-        };
-        let (_, (write, reads, batch)) = tokio::join!(transaction, others);
-        batch.expect("reads in batches conflict with nothing");
-        met.extend(write.err().map(|error| kind(&error).to_owned()));
-        met.extend(reads.err().map(|error| kind(&error).to_owned()));
-        (met.len() == 2).then_some(())
-    })
+    // Repeated, because a call may come before or after the transaction.
+    let mut errors = BTreeSet::new();
+    eventually(
+        "a write and a read that conflict with a transaction",
+        async || {
+            let transaction = emulator.transact(&["a"]);
+            let others = async {
+                tokio::time::sleep(SHORTEST_TRANSACTION / 3).await;
+                let write = update("a");
+                tokio::join!(
+                    emulator.try_dynamodb("UpdateItem", &write),
+                    emulator.try_dynamodb("TransactGetItems", &gets),
+                    emulator.try_dynamodb("BatchGetItem", &keys),
+                )
+            };
+            let (_, (write, reads, batch)) = tokio::join!(transaction, others);
+            batch.expect("reads in batches conflict with nothing");
+            errors.extend(write.err().map(|error| kind(&error).to_owned()));
+            errors.extend(reads.err().map(|error| kind(&error).to_owned()));
+            (errors.len() == 2).then_some(())
+        },
+    )
     .await;
     let expected = [
         "TransactionCanceledException",
         "TransactionConflictException",
     ];
-    assert!(met.iter().eq(expected.iter()), "{met:?}");
+    assert!(errors.iter().eq(expected.iter()), "{errors:?}");
     emulator.running.shut_down().await;
 }
 
@@ -155,9 +155,9 @@ async fn an_item_takes_a_thousand_write_units_a_second() {
     for error in refused.into_iter().filter_map(Result::err) {
         assert_eq!(kind(&error), "ThrottlingException");
     }
-    // In a transaction the item costs two hundred, which it wins back in a fifth of a second.
+    // In a transaction the item consumes two hundred, which are available again after a fifth of a second.
     let transaction = json!({ "TransactItems": [{ "Put": hot }, { "Put": put("cold") }] });
-    let error = eventually("an item that has had all it takes", async || {
+    let error = eventually("a throttled item", async || {
         join_all((0..10).map(|_| emulator.try_dynamodb("PutItem", &hot))).await;
         let answer = emulator
             .try_dynamodb("TransactWriteItems", &transaction)
@@ -179,10 +179,7 @@ async fn a_call_takes_as_long_as_on_aws() {
     let emulator = realistic().await;
     let begun = Instant::now();
     for id in ["a", "b", "c"] {
-        emulator
-            .transact(&[id])
-            .await
-            .expect("nothing is in the way");
+        emulator.transact(&[id]).await.expect("no conflict");
     }
     let took = begun.elapsed();
     assert!(took >= SHORTEST_TRANSACTION * 3, "{took:?}");
@@ -190,7 +187,7 @@ async fn a_call_takes_as_long_as_on_aws() {
 }
 
 #[tokio::test]
-async fn by_default_nothing_is_in_the_way() {
+async fn by_default_there_is_no_contention() {
     let emulator = start(TEMPLATE).await;
     let together = join_all((0..50).map(|_| emulator.transact(&["shared"]))).await;
     for answer in together {

@@ -1,4 +1,4 @@
-//! Calls of DynamoDB and SQS: finds the service, and counts what the call consumed.
+//! Calls of DynamoDB and SQS: finds the service, and meters its answer.
 
 use std::sync::Arc;
 use std::time::Instant;

@@ -1,4 +1,4 @@
-//! `/_local/metrics`: what the meter counted.
+//! `/_local/metrics`: the meter's counts.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! The page at `/_local/`, what it shows, and where traces come in.
+//! The page at `/_local/`: its HTML, the data that it loads, and the traces that it shows.
 
 use std::sync::Arc;
 
@@ -36,7 +36,7 @@ pub(super) async fn redirect() -> Redirect {
     Redirect::permanent(paths::PAGE)
 }
 
-/// What goes on now.
+/// A snapshot of what goes on now.
 pub(super) async fn live(State(endpoint): State<Arc<Endpoint>>) -> Response {
     let Some(deployed) = endpoint.deployed.get() else {
         return problem(StatusCode::SERVICE_UNAVAILABLE, "the emulator is starting");

@@ -1,4 +1,4 @@
-//! What goes on now, as one snapshot.
+//! Snapshots of what goes on, for the page: recorded work, and the tables and queues as they are now.
 
 use std::time::{Duration, Instant};
 

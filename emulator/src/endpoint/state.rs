@@ -1,4 +1,4 @@
-//! What the endpoint's handlers share.
+//! The state that the endpoint's handlers share.
 
 use std::sync::{Arc, OnceLock};
 
@@ -39,7 +39,7 @@ pub(crate) struct Deployed {
 }
 
 impl Endpoint {
-    /// What the functions have counted; nothing before they are deployed.
+    /// The functions' counts. Empty before they are deployed.
     pub(super) fn function_reports(&self) -> Vec<FunctionReport> {
         let deployed = self.deployed.get();
         deployed

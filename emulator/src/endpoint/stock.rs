@@ -18,7 +18,7 @@ const MAX_PRODUCTS: i32 = 1_000;
 const SHOWN: usize = 8;
 /// Names that are kept.
 const MAX_NAMES: usize = 1_000;
-/// After this time a sale counts half: for what sells fastest, and for how fast it sells.
+/// The half-life of a sale, in seconds, in the order of the products and in their rate.
 const HEAT_HALF_LIFE: f64 = 60.0;
 const RATE_HALF_LIFE: f64 = 3.0;
 /// After a longer pause, what was read before says nothing of how fast products sell.
@@ -64,7 +64,7 @@ pub(super) struct StockReport {
     table: String,
     products: usize,
     sold_out: usize,
-    /// What sells fastest comes first, and of the rest what is scarcest.
+    /// The fastest-selling come first; of the others, the scarcest.
     hot: Vec<ProductReport>,
 }
 
@@ -242,7 +242,7 @@ fn hottest(shelves: &BTreeMap<String, Shelf>) -> Vec<(&str, &Shelf)> {
         .iter()
         .map(|(id, shelf)| (id.as_str(), shelf))
         .collect();
-    // Heat in whole units, so that what hardly sells any more doesn't change places all the time.
+    // Heat in whole units: otherwise products that hardly sell would change places all the time.
     let rank = |shelf: &Shelf| (-shelf.heat.round(), shelf.left());
     shelves.sort_by(|(_, one), (_, other)| {
         let (one, other) = (rank(one), rank(other));
@@ -310,7 +310,7 @@ mod tests {
         let restocked = next_shelves(&shelves, &[item("a", 5_000)], "id", SECOND);
         assert!(restocked["a"].rate < shelves["a"].rate);
         assert!(restocked["a"].heat < shelves["a"].heat);
-        // Nobody looked for a while: what went in the meantime went at no known speed.
+        // After a long pause, the speed of the sales in it is not known.
         let later = next_shelves(&shelves, &[item("a", 0)], "id", Some(LONGEST_PAUSE * 2));
         assert_eq!((later["a"].heat, later["a"].rate), (0.0, 0.0));
     }

@@ -1,4 +1,4 @@
-//! What the meter is told of a call.
+//! A call as the meter counts it.
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -17,7 +17,7 @@ pub(crate) struct MeteredCall<'a> {
     pub(crate) took: Duration,
 }
 
-/// How a call ended, and what is billed for it.
+/// The end of a call, and the units that are billed for it.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Consumption {
     pub(crate) ending: Ending,

@@ -1,4 +1,4 @@
-//! What was counted since the start or the last reset.
+//! The counts since the start or the last reset.
 
 use std::collections::HashMap;
 use std::sync::atomic::AtomicU64;

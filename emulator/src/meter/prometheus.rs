@@ -1,4 +1,4 @@
-//! What was counted, in Prometheus's text format.
+//! The counts in Prometheus's text format.
 
 use std::fmt::{self, Write as _};
 

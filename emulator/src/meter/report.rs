@@ -1,4 +1,4 @@
-//! What was counted, as `GET /_local/metrics` answers it.
+//! The counts as `GET /_local/metrics` answers them.
 
 use std::collections::BTreeMap;
 use std::sync::PoisonError;

@@ -52,7 +52,7 @@ struct Batch {
     /// Messages that will come again.
     undone: usize,
     ms: Option<f64>,
-    /// What the function logged of it.
+    /// From the function's log line.
     decided: Option<BatchDecided>,
 }
 

@@ -8,7 +8,7 @@ use super::problems::Level;
 const WARNING: &str = "WARN";
 const ERROR: &str = "ERROR";
 /// Lines without one of these are not worth decoding, and most are without.
-const SIGNS: [&str; 3] = [BatchDecided::MESSAGE, WARNING, ERROR];
+const SIGNS: [&str; 3] = [BatchDecided::MESSAGE, r#""WARN""#, r#""ERROR""#];
 
 /// A log line in JSON.
 #[derive(Debug, Deserialize)]

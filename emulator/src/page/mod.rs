@@ -1,4 +1,4 @@
-//! What the page at `/_local/` shows of the work that is going on: requests, batches, problems and traces.
+//! Records the work that the page at `/_local/` shows: requests, batches, problems and traces.
 //!
 //! Other parts of the emulator report to it; it calls none of them. Memory is bounded: the oldest entries are dropped,
 //! and counted.
@@ -89,7 +89,7 @@ impl Page {
         otlp::receive(&self.traces, headers, body)
     }
 
-    /// What happened to an order; none if no trace mentions it.
+    /// The order's trace; none if no trace mentions the order.
     pub(crate) fn order_trace(&self, order_id: &str) -> Option<OrderTrace> {
         OrderTrace::find(&self.traces, order_id)
     }

@@ -1,4 +1,4 @@
-//! What happened to an order: the spans of every trace that mentions it, and of the traces that these are linked with.
+//! An order's trace: the spans of every trace that mentions it, and of the traces that these are linked with.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -412,7 +412,7 @@ mod tests {
         assert_eq!((batch.start_ms, batch.duration_ms), (20.0, 1.0));
         assert_eq!((batch.links.len(), batch.links_elsewhere), (1, 2));
         assert_eq!(found.spans[3].links[0].span_id, SpanId(30));
-        // A parent that nobody told of is no parent here.
+        // A parent that was not received is no parent here.
         assert_eq!(found.spans[6].parent_span_id, None);
         let wait = Wait {
             before_span_id: SpanId(31),

@@ -352,14 +352,14 @@ mod tests {
         ] {
             let response = post(&traces, media_type, bytes.to_vec());
             assert_eq!(response.status().as_u16(), status, "{media_type} {bytes:?}");
-            let told = body(response).await;
-            let told = String::from_utf8_lossy(&told);
-            assert!(told.contains(wanted), "{told}");
+            let answer = body(response).await;
+            let answer = String::from_utf8_lossy(&answer);
+            assert!(answer.contains(wanted), "{answer}");
         }
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_TYPE, PROTOBUF.parse().expect("a header"));
         headers.insert(CONTENT_ENCODING, "gzip".parse().expect("a header"));
-        let response = receive(&traces, &headers, Bytes::new());
+        let response = receive(&traces, &headers, &Bytes::new());
         assert_eq!(response.status(), StatusCode::UNSUPPORTED_MEDIA_TYPE);
         assert_eq!(traces.kept().spans().count(), 0);
     }
@@ -367,7 +367,7 @@ mod tests {
     #[tokio::test]
     async fn a_bad_span_does_not_cost_the_good_ones() {
         let traces = Traces::default();
-        let nobody = otlp::Span {
+        let nameless = otlp::Span {
             trace_id: vec![0; 16],
             ..span()
         };
@@ -378,7 +378,7 @@ mod tests {
         let response = post(
             &traces,
             PROTOBUF,
-            request(vec![nobody, span(), short]).encode_to_vec(),
+            request(vec![nameless, span(), short]).encode_to_vec(),
         );
         assert_eq!(response.status(), StatusCode::OK);
         let answer = ExportTraceServiceResponse::decode(body(response).await).expect("protobuf");

@@ -1,4 +1,4 @@
-//! An AWS call, the answer to it, and what a service has to do.
+//! An AWS call, its answer, and the interface of a service.
 
 use axum::http::HeaderMap;
 use axum::response::Response;
@@ -18,7 +18,7 @@ pub(crate) struct Call {
     pub(crate) body: Bytes,
 }
 
-/// A service's answer, with what the meter counts of it.
+/// A service's answer, and its consumption for the meter.
 #[derive(Debug)]
 pub(crate) struct Answer<'a> {
     pub(crate) response: Response,
@@ -32,12 +32,12 @@ pub(crate) trait Service: std::fmt::Debug + Send + Sync {
     /// Its prefix in the actions of IAM policies, such as `sqs`.
     fn prefix(&self) -> &'static str;
 
-    /// What stands before the operation in the header `X-Amz-Target`.
+    /// The header `X-Amz-Target` begins with one of these, a dot and the operation follow.
     fn targets(&self) -> &'static [&'static str];
 
     fn answer<'a>(&'a self, call: &'a Call) -> BoxFuture<'a, Answer<'a>>;
 
-    /// Restores what an earlier run left. The template's resources exist by then.
+    /// Restores the data of an earlier run. The template's resources exist by then.
     fn restore(&self) -> BoxFuture<'_, anyhow::Result<()>>;
 
     /// Waits until its data is on disk.

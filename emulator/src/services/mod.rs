@@ -1,4 +1,6 @@
-//! The AWS services that the emulator has itself. What is known of a service stands in its folder.
+//! The AWS services that the emulator has itself, each in a folder of its own.
+//!
+//! A further service is a folder with an implementation of [`Service`], and a line in [`Services::start`].
 
 mod call;
 mod dynamodb;
@@ -41,7 +43,7 @@ impl Services {
             .collect()
     }
 
-    /// Restores what an earlier run left. The template's resources must exist.
+    /// Restores the data of an earlier run. The template's resources must exist.
     pub(crate) async fn restore(&self) -> anyhow::Result<()> {
         for service in &self.0 {
             service.restore().await?;

@@ -139,7 +139,7 @@ fn cut(body: &Bytes, begin: usize, end: usize) -> Bytes {
     without.freeze()
 }
 
-/// What a write consumes that failed at a condition or was cancelled: DynamoDB charges for the attempt, but its answer
+/// The capacity of a write that failed at a condition or was cancelled: DynamoDB charges for the attempt, but its answer
 /// doesn't say how much.
 /// Source: "Condition expressions", Amazon DynamoDB Developer Guide, for single writes; for transactions, whose items
 /// are written once to prepare and once to commit or undo, it is an assumption.
@@ -165,7 +165,7 @@ pub(super) fn of_attempt(operation: &str, request: &Request<'_>, ending: Ending)
     }
 }
 
-/// Units of a write outside a transaction, from what the request shows of the item.
+/// Units of a write outside a transaction, estimated from the item in the request.
 pub(super) fn write_units(action: Action, json_bytes: usize) -> u64 {
     match action {
         Action::Put => (json_bytes as u64).div_ceil(WRITE_STEP_BYTES).max(1),

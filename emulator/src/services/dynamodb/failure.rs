@@ -1,4 +1,4 @@
-//! What DynamoDB's error messages say of how a call ended.
+//! DynamoDB's error answers, as the meter counts them.
 
 use std::borrow::Cow;
 
@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use crate::meter::Ending;
 
-/// How the call ended whose failure this is.
+/// How a call ended with this error answer.
 pub(super) fn ending(answer: &[u8]) -> Ending {
     #[derive(Deserialize)]
     struct Failure<'a> {
@@ -40,7 +40,7 @@ pub(super) fn ending(answer: &[u8]) -> Ending {
     }
 }
 
-/// Whether DynamoDB charges for what was tried.
+/// Whether DynamoDB charges for the failed attempt.
 pub(super) fn is_charged(ending: Ending) -> bool {
     match ending {
         Ending::ConditionFailed => true,

@@ -1,4 +1,4 @@
-//! DynamoDB: the engine that answers, what calls cost, and what AWS's behaviour adds where it is simulated.
+//! DynamoDB: an engine, the capacity that calls consume, and AWS's latency, contention and throttling on demand.
 
 mod capacity;
 mod contention;
@@ -59,7 +59,7 @@ impl DynamoDb {
         }
     }
 
-    /// Answers when AWS would answer, and refuses what AWS would refuse.
+    /// Answers after as long as AWS would take, and refuses the calls that AWS would refuse.
     async fn simulate(
         &self,
         simulation: &Simulation,
@@ -108,7 +108,7 @@ impl DynamoDb {
     }
 }
 
-/// What a failed call consumed: DynamoDB charges for some attempts.
+/// The consumption of a failed call: DynamoDB charges for some attempts.
 fn failed(ending: Ending, operation: &str, request: Option<&Request<'_>>) -> Consumption {
     Consumption {
         capacity: request.map_or_else(Capacity::default, |request| {

@@ -63,7 +63,7 @@ impl<'a> Text<'a> {
         last_part(&self.0)
     }
 
-    /// The same, without copying what is in the body.
+    /// The same name, borrowed from the body where that is possible.
     fn borrowed_name(&self) -> Cow<'a, str> {
         match &self.0 {
             Cow::Borrowed(text) => Cow::Borrowed(last_part(text)),
@@ -76,7 +76,6 @@ fn last_part(text: &str) -> &str {
     text.rsplit('/').next().unwrap_or(text)
 }
 
-/// What is done to an item.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Action {
     Get,

@@ -393,7 +393,7 @@ mod tests {
         let second = queue().await;
         assert_eq!(journal.restore(&second).await.expect("restored"), 2);
         assert_eq!(bodies(&journal, &second).await, ["one", "two"]);
-        assert_eq!(journal.len(), 4, "what was not sent is kept");
+        assert_eq!(journal.len(), 4, "an unsent message is kept");
     }
 
     async fn send(journal: &Journal, handler: &RustackSqsHandler, bodies: &[&str]) {

@@ -1,4 +1,4 @@
-//! SQS: the queue engine, what calls cost, and AWS's latencies where they are simulated.
+//! SQS: an engine, the requests that are billed, and AWS's latency on demand.
 
 mod engine;
 mod journal;
