@@ -29,6 +29,7 @@ mod template;
 mod trace;
 mod watch;
 
+pub use build::cargo;
 pub use cloud::{Options, Prepared, RunningCloud, prepare};
 pub use net::ListenError;
 pub use realism::Realism;

@@ -1,4 +1,4 @@
-//! What the local cloud's meter has counted: calls of AWS, and what they would be billed by.
+//! The emulator's meter: calls of AWS services, and the usage that AWS would bill.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -8,23 +8,22 @@ use serde::Deserialize;
 
 use crate::prices::Usage;
 
-/// Who the event sources are on the list of callers.
+/// The name of the event sources in the list of callers.
 const EVENT_SOURCES: &str = "event sources";
 
-/// The meter, read at one moment.
+/// The counts of the meter at one moment.
 #[derive(Debug, Clone, Default)]
 pub struct MeterReading {
-    /// What AWS would bill.
     pub usage: Usage,
-    /// Transactions that were tried, committed or not.
+    /// Attempted transactions, committed or not.
     pub transactions: u64,
-    /// Those of them that met another writer.
+    /// Transactions that were cancelled because of a concurrent write.
     pub conflicts: u64,
-    /// Calls by caller and operation.
+    /// By caller and operation.
     calls: BTreeMap<(String, String), u64>,
 }
 
-/// `GET /_local/metrics`, as far as it is needed here.
+/// The part of `GET /_local/metrics` that is used here.
 #[derive(Deserialize)]
 struct Metrics {
     totals: Totals,
@@ -63,23 +62,23 @@ struct Calls {
 }
 
 impl MeterReading {
-    /// Reads the meter of the local cloud whose AWS edge is at this URL.
-    ///
-    /// # Errors
-    /// When it does not answer, or has another meter.
-    pub(crate) async fn of(http: &reqwest::Client, edge_url: &str) -> Result<MeterReading> {
-        let url = format!("{edge_url}/_local/metrics?format=json");
+    /// Reads the meter of the emulator whose AWS endpoint is at this URL.
+    pub(crate) async fn of(http: &reqwest::Client, aws_url: &str) -> Result<MeterReading> {
+        let url = format!("{aws_url}/_local/metrics?format=json");
         let answer = http.get(&url).send().await?.error_for_status()?;
-        let metrics: Metrics = answer.json().await.context("the meter reads otherwise")?;
+        let metrics: Metrics = answer
+            .json()
+            .await
+            .context("the meter's answer has another form")?;
         Ok(MeterReading::from(metrics))
     }
 
-    /// What was counted since `before`.
+    /// The counts since `before`.
     #[must_use]
     pub fn since(&self, before: &MeterReading) -> MeterReading {
-        let calls = self.calls.iter().map(|(who, count)| {
-            let then = before.calls.get(who).copied().unwrap_or(0);
-            (who.clone(), count.saturating_sub(then))
+        let calls = self.calls.iter().map(|(key, count)| {
+            let then = before.calls.get(key).copied().unwrap_or(0);
+            (key.clone(), count.saturating_sub(then))
         });
         MeterReading {
             usage: self.usage.since(before.usage),
@@ -89,7 +88,7 @@ impl MeterReading {
         }
     }
 
-    /// The calls, for each of so many orders.
+    /// The calls divided by the number of orders, as a table.
     pub fn calls_per_order(&self, orders: u64) -> impl fmt::Display {
         fmt::from_fn(move |f| {
             for ((caller, operation), calls) in &self.calls {
