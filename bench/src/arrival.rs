@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 /// How buyers arrive.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Arrival {
-    /// Each buyer reschedule as soon as it is served. This measures how much load the shop can take.
+    /// Each buyer returns as soon as it is served. This measures how much load the shop can take.
     Closed,
     /// Buyers arrive at a constant rate, however slow the shop is. This measures how long buyers wait: from the time
     /// at which a buyer should have been sent, so that a slow shop does not hide its own delay.
@@ -44,7 +44,7 @@ impl Schedule {
         }
     }
 
-    /// Waits for the next buyer. Reschedule the time of its arrival, or `None` when the run is over.
+    /// Waits for the next buyer. Returns the time of its arrival, or `None` when the run is over.
     pub(crate) async fn next(&mut self) -> Option<Instant> {
         let arrived = match self.arrival {
             Arrival::Closed => Instant::now(),
