@@ -1,14 +1,14 @@
-// The shop's ordinary day: shoppers fill a cart with a few products, check it out, wait for the
-// decision, and pay, or change their mind, or forget to pay.
+// An ordinary day: shoppers fill a cart with a few products, check it out, wait for the decision, and pay,
+// cancel, or leave without paying.
 //
 //   k6 run loadtest/checkout.ts
 //
-// They choose from all that is on the shelves, or from -e PRODUCTS=<product id>,<product id>,…
+// They choose from all available products, or from -e PRODUCTS=<product id>,<product id>,…
 // -e SHOPPERS=100 shoppers at once, -e SECONDS=30, -e ACCEPTANCE_P95=500 and -e DECISION_P95=2000
 // the thresholds in milliseconds; -e STOP_AT=decision leaves all orders unpaid; and see lib/target.ts.
 
 import type { Options } from "k6/options";
-import { addToCart, cancel, checkOut, openCart, pay, payInVain, products, thresholds, untilDecided, type Line } from "./lib/shop.ts";
+import { addToCart, cancel, checkOut, openCart, pay, payWithDeclinedCard, products, thresholds, untilDecided, type Line } from "./lib/shop.ts";
 import { myToken } from "./lib/shoppers.ts";
 import { summary } from "./lib/summary.ts";
 import { number } from "./lib/target.ts";
@@ -17,8 +17,8 @@ const SHOPPERS = number("SHOPPERS", 100);
 const MOST_PRODUCTS = 5;
 const MOST_UNITS = 10;
 
-/** How many shoppers think of one more thing when they have their cart. */
-const ONE_MORE = 0.2;
+/** The share of shoppers that add one more product to their cart. */
+const ADD_ONE_MORE = 0.2;
 
 const STOP_AT_DECISION = __ENV.STOP_AT === "decision";
 
@@ -35,7 +35,7 @@ interface Setup {
 }
 
 export function setup(): Setup {
-  const wanted = __ENV.PRODUCTS ? __ENV.PRODUCTS.split(",") : onTheShelves();
+  const wanted = __ENV.PRODUCTS ? __ENV.PRODUCTS.split(",") : availableProducts();
   return { products: wanted };
 }
 
@@ -45,35 +45,35 @@ export default function (shop: Setup) {
   if (!cart) {
     return;
   }
-  if (Math.random() < ONE_MORE && !addToCart(token, cart, line(oneOf(shop.products), 1))) {
+  if (Math.random() < ADD_ONE_MORE && !addToCart(token, cart, line(oneOf(shop.products), 1))) {
     return;
   }
   const order = checkOut(token, cart);
   if (order && untilDecided(token, order)?.status === "WAITING_PAYMENT" && !STOP_AT_DECISION) {
-    goOn(token, order);
+    payOrCancel(token, order);
   }
 }
 
-/** Most shoppers pay, some at the second try; some change their mind, some before and some after; the rest just forget. */
-function goOn(token: string, order: string) {
-  const mood = Math.random();
-  if (mood < 0.7) {
+/** Most shoppers pay, some at the second attempt; some cancel, before or after paying; the others do not pay. */
+function payOrCancel(token: string, order: string) {
+  const choice = Math.random();
+  if (choice < 0.7) {
     pay(token, order);
-  } else if (mood < 0.75) {
-    payInVain(token, order);
+  } else if (choice < 0.75) {
+    payWithDeclinedCard(token, order);
     pay(token, order);
-  } else if (mood < 0.85) {
+  } else if (choice < 0.85) {
     cancel(token, order);
-  } else if (mood < 0.9) {
+  } else if (choice < 0.9) {
     pay(token, order);
     cancel(token, order);
   }
 }
 
-function onTheShelves(): string[] {
+function availableProducts(): string[] {
   const offered = products().filter(({ available }) => available > 0);
   if (offered.length === 0) {
-    throw new Error("nothing is on the shelves: restock, or start afresh");
+    throw new Error("nothing is available: restock, or start the shop again");
   }
   return offered.map(({ product_id }) => product_id);
 }

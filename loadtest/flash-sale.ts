@@ -1,5 +1,5 @@
-// A flash sale: buyers arrive at their own rate, however slow the shop, and all want one product of
-// which there is far too little. Afterwards a late buyer comes by.
+// A flash sale: buyers arrive at a constant rate, however slow the shop is, and all want one product with far too
+// few units. Afterwards one late buyer comes.
 //
 //   k6 run -e PRODUCT=<product id> loadtest/flash-sale.ts
 //
@@ -9,7 +9,7 @@
 
 import { check, sleep } from "k6";
 import type { Options } from "k6/options";
-import { buyAtOnce, product, products, thresholds, untilDecided } from "./lib/shop.ts";
+import { buyAtOnce, product, thresholds, untilDecided, wantedProduct } from "./lib/shop.ts";
 import { myToken } from "./lib/shoppers.ts";
 import { summary } from "./lib/summary.ts";
 import { number } from "./lib/target.ts";
@@ -17,7 +17,7 @@ import { number } from "./lib/target.ts";
 const RATE = number("RATE", 300);
 const SECONDS = number("SECONDS", 20);
 
-/** Time for the last buyers' decisions before the late buyer comes. */
+/** The pause before the late buyer comes, for the decisions of the last buyers. */
 const QUIET_SECONDS = 5;
 
 export const options: Options = {
@@ -28,8 +28,9 @@ export const options: Options = {
       rate: RATE,
       timeUnit: "1s",
       duration: `${SECONDS}s`,
-      // A buyer stays for the acceptance, a pause and one or two looks: some seconds.
-      preAllocatedVUs: RATE * 3,
+      // A buyer takes up to 4 s: the acceptance and three polls, one second apart, if all is within the thresholds.
+      // k6 drops the iterations for which no virtual user is free, and dropped iterations fail the load test.
+      preAllocatedVUs: RATE * 4,
       maxVUs: RATE * 8,
       gracefulStop: "90s",
     },
@@ -52,13 +53,7 @@ interface Setup {
 }
 
 export function setup(): Setup {
-  const offered = products();
-  const wanted = __ENV.PRODUCT
-    ? offered.find(({ product_id }) => product_id === __ENV.PRODUCT)
-    : offered.filter(({ available }) => available > 0).sort((a, b) => a.available - b.available)[0];
-  if (!wanted) {
-    throw new Error(__ENV.PRODUCT ? `there is no product ${__ENV.PRODUCT}` : "nothing is on the shelves");
-  }
+  const wanted = wantedProduct((a, b) => a.available - b.available);
   console.log(`${RATE} buyers a second for ${SECONDS} s want ${wanted.name}: ${wanted.available} units`);
   return { wanted: wanted.product_id, units: wanted.available };
 }
@@ -75,7 +70,7 @@ export function comeLate(sale: Setup) {
   if (sale.units >= RATE * SECONDS) {
     return;
   }
-  // Until the last decisions and the listing's own age have passed.
+  // The last decisions may be late, and the listing may be some seconds old.
   let shown = product(sale.wanted);
   for (let tries = 0; shown?.available !== 0 && tries < 20; tries++) {
     sleep(1);

@@ -1,7 +1,7 @@
-"""Gives MiniStack's event source mappings their MaximumConcurrency as a number.
+"""Changes MaximumConcurrency of MiniStack's event source mappings from a text to a number.
 
-A template's parameter is text wherever it is used, and CloudFormation makes it what the property needs. MiniStack
-1.5.33 does so for the other properties of a mapping, keeps this one as text, and then can't poll the queue.
+A template's parameter is a text, and CloudFormation converts it to the type of the property. MiniStack 1.5.33 converts
+the other properties of a mapping but keeps this one as a text, and then cannot poll the queue.
 """
 
 import sys
@@ -14,7 +14,7 @@ def main(endpoint):
     for page in client.get_paginator("list_event_source_mappings").paginate():
         for mapping in page["EventSourceMappings"]:
             if "ScalingConfig" in mapping:
-                # The SDK reads the text as a number already: writing it back is all it takes.
+                # The SDK reads the text as a number, so it only has to be written back.
                 client.update_event_source_mapping(UUID=mapping["UUID"], ScalingConfig=mapping["ScalingConfig"])
 
 

@@ -1,4 +1,4 @@
-//! Adding up what was read, product by product. Pure: no table, no clock.
+//! Adds up stock, orders and carts, product by product. Pure: no table, no clock.
 
 use std::collections::BTreeMap;
 
@@ -8,25 +8,25 @@ use store::audit::{Found, OrderEntry, StockEntry, SubmittedCart};
 
 use crate::fault::{Fault, Faults};
 
-/// One product's units, as the books have them.
+/// The units of one product.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Balance {
     /// Every unit ever stocked.
     pub supply: i128,
-    /// Units on the shelf.
+    /// Units that can be bought.
     pub available: i128,
     /// Units in orders that hold stock.
     pub held: i128,
 }
 
 impl Balance {
-    /// I2: how many units there are too many; below zero, how many are lost.
+    /// I2: the number of units sold twice; if negative, the number of units lost.
     pub fn surplus(self) -> i128 {
         self.available + self.held - self.supply
     }
 }
 
-/// The stock of every product, and what cannot be read of it.
+/// The stock of every product, and the faults in the entries.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct StockRead {
     levels: BTreeMap<ProductId, (i128, i128)>,
@@ -34,8 +34,8 @@ pub struct StockRead {
 }
 
 impl StockRead {
-    /// Enters one product's stock.
-    pub fn enter(&mut self, entry: Found<StockEntry>) {
+    /// Adds one product's stock.
+    pub fn add(&mut self, entry: Found<StockEntry>) {
         match entry.content {
             Ok(stock) => {
                 let level = (stock.available, stock.supply);
@@ -43,33 +43,29 @@ impl StockRead {
             }
             Err(error) => {
                 let case = || format!("{}: {error}", entry.key);
-                self.faults.note(Fault::DamagedStock, case);
+                self.faults.record(Fault::DamagedStock, case);
             }
         }
     }
 
-    /// Both together.
     pub fn merge(&mut self, other: StockRead) {
         self.levels.extend(other.levels);
         self.faults.merge(other.faults);
     }
 }
 
-/// What was added up of orders and carts. Its size grows with the number of products only.
+/// The sums over orders and carts. Its size grows with the number of products only.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OrdersRead {
-    /// Orders that were to be paid before this should have expired.
+    /// Orders whose time to pay ended before this must have expired.
     unpaid_until: Timestamp,
     held: BTreeMap<ProductId, i128>,
-    /// Orders read.
     pub orders: u64,
-    /// Carts read.
     pub carts: u64,
     faults: Faults,
 }
 
 impl OrdersRead {
-    /// Nothing read yet.
     pub fn new(unpaid_until: Timestamp) -> OrdersRead {
         OrdersRead {
             unpaid_until,
@@ -80,24 +76,24 @@ impl OrdersRead {
         }
     }
 
-    /// Enters one order: its units, if it holds stock, and what is wrong with it.
-    pub fn enter(&mut self, entry: Found<OrderEntry>) {
+    /// Adds one order: its units, if it holds stock, and its faults.
+    pub fn add(&mut self, entry: Found<OrderEntry>) {
         self.orders += 1;
         let order = match entry.content {
             Ok(order) => order,
             Err(error) => {
                 let case = || format!("{}: {error}", entry.key);
-                return self.faults.note(Fault::DamagedOrder, case);
+                return self.faults.record(Fault::DamagedOrder, case);
             }
         };
         let sum: Money = order.lines.total();
         if order.total != sum {
             let case = || format!("{}: total {}, lines {sum}", entry.key, order.total);
-            self.faults.note(Fault::WrongTotal, case);
+            self.faults.record(Fault::WrongTotal, case);
         }
         if let Some(pay_by) = order.pay_by.filter(|pay_by| *pay_by < self.unpaid_until) {
             let case = || format!("{}: to be paid by {pay_by}", entry.key);
-            self.faults.note(Fault::Overdue, case);
+            self.faults.record(Fault::Overdue, case);
         }
         if order.status.holds_stock() {
             for line in &order.lines {
@@ -106,21 +102,20 @@ impl OrdersRead {
         }
     }
 
-    /// Enters a cart that was submitted and is no order, or that cannot be read.
-    pub fn enter_undecided(&mut self, entry: Found<SubmittedCart>) {
+    /// Adds a cart that was submitted and has no order, or that cannot be read.
+    pub fn add_undecided(&mut self, entry: Found<SubmittedCart>) {
         match entry.content {
-            Ok(cart) => self.faults.note(Fault::Undecided, || {
+            Ok(cart) => self.faults.record(Fault::Undecided, || {
                 let user = &cart.order.user_id;
                 format!("{} of {user}, submitted {}", entry.key, cart.submitted_at)
             }),
             Err(error) => {
                 let case = || format!("{}: {error}", entry.key);
-                self.faults.note(Fault::DamagedCart, case);
+                self.faults.record(Fault::DamagedCart, case);
             }
         }
     }
 
-    /// Both together.
     pub fn merge(&mut self, other: OrdersRead) {
         for (product, units) in other.held {
             *self.held.entry(product).or_default() += units;
@@ -131,22 +126,19 @@ impl OrdersRead {
     }
 }
 
-/// All of the books, added up and judged.
+/// The sums over all tables, and the faults that they show.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BooksRead {
-    /// Each product that is in stock or in an order.
+    /// Each product that has a stock entry or is in an order.
     pub products: BTreeMap<ProductId, Balance>,
-    /// Orders read.
     pub orders: u64,
-    /// Carts read.
     pub carts: u64,
-    /// What is wrong.
     pub faults: Faults,
 }
 
 impl BooksRead {
-    /// Puts stock and orders side by side. A product that orders hold and that was never stocked
-    /// has no supply: all of it is oversold.
+    /// Compares stock and orders. A product that orders hold and that was never stocked has no supply, so all
+    /// its units are oversold.
     pub fn judge(stock: StockRead, read: OrdersRead) -> BooksRead {
         let mut products: BTreeMap<ProductId, Balance> = BTreeMap::new();
         for (product, (available, supply)) in stock.levels {
@@ -159,7 +151,7 @@ impl BooksRead {
         let mut faults = stock.faults;
         faults.merge(read.faults);
         for (product, units) in &products {
-            note_imbalance(&mut faults, product, *units);
+            record_imbalance(&mut faults, product, *units);
         }
         BooksRead {
             products,
@@ -170,7 +162,7 @@ impl BooksRead {
     }
 }
 
-fn note_imbalance(faults: &mut Faults, product: &ProductId, units: Balance) {
+fn record_imbalance(faults: &mut Faults, product: &ProductId, units: Balance) {
     let Balance {
         supply,
         available,
@@ -178,15 +170,15 @@ fn note_imbalance(faults: &mut Faults, product: &ProductId, units: Balance) {
     } = units;
     if available < 0 || supply < 0 {
         let case = || format!("{product}: available {available}, supply {supply}");
-        faults.note(Fault::NegativeStock, case);
+        faults.record(Fault::NegativeStock, case);
     }
     let case = |by: i128, how: &str| {
         format!("{product}: {by} {how} (supply {supply}, available {available}, held {held})")
     };
     match units.surplus() {
         0 => {}
-        surplus @ 1.. => faults.note(Fault::Oversold, || case(surplus, "too many")),
-        deficit => faults.note(Fault::LostUnits, || case(-deficit, "lost")),
+        surplus @ 1.. => faults.record(Fault::Oversold, || case(surplus, "too many")),
+        deficit => faults.record(Fault::LostUnits, || case(-deficit, "lost")),
     }
 }
 
@@ -208,7 +200,7 @@ mod tests {
     fn stock(entries: &[(u128, i128, i128)]) -> StockRead {
         let mut read = StockRead::default();
         for &(number, available, supply) in entries {
-            read.enter(Found {
+            read.add(Found {
                 key: number.to_string(),
                 content: Ok(StockEntry {
                     product_id: product(number),
@@ -243,7 +235,7 @@ mod tests {
 
     fn orders(entries: impl IntoIterator<Item = Found<OrderEntry>>) -> OrdersRead {
         let mut read = OrdersRead::new(PAY_BY);
-        entries.into_iter().for_each(|entry| read.enter(entry));
+        entries.into_iter().for_each(|entry| read.add(entry));
         read
     }
 
@@ -260,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn every_break_of_a_rule_is_told_from_every_other() {
+    fn each_broken_rule_is_a_fault_of_its_own() {
         let held = || order(OrderStatus::WaitingPayment, &[(1, 3)], 6);
         let broken = Found {
             key: "ada / 2".to_owned(),
@@ -291,14 +283,14 @@ mod tests {
     fn an_unpaid_order_expires_only_after_its_time() {
         let unpaid = || order(OrderStatus::WaitingPayment, &[(1, 1)], 2);
         let mut read = OrdersRead::new(PAY_BY + SignedDuration::from_secs(1));
-        read.enter(unpaid());
-        read.enter(order(OrderStatus::Paid, &[(1, 1)], 2));
+        read.add(unpaid());
+        read.add(order(OrderStatus::Paid, &[(1, 1)], 2));
         assert_eq!(read.faults.count(Fault::Overdue), 1);
         assert_eq!(orders([unpaid()]).faults.count(Fault::Overdue), 0);
     }
 
     #[test]
-    fn segments_add_up_to_the_whole() {
+    fn merged_segments_equal_the_whole() {
         let all = |count| (0..count).map(|_| order(OrderStatus::WaitingPayment, &[(1, 2)], 4));
         let mut halves = orders(all(3));
         halves.merge(orders(all(4)));

@@ -1,36 +1,35 @@
-//! What can be wrong with the books.
+//! The faults that the tables can have.
 
 use std::collections::BTreeMap;
 
-/// Examples kept of each fault. Books that are off a million times are no better understood from a
-/// million lines, and memory has its limit.
+/// Examples kept of each fault: enough to understand it, and bounded memory for tables with millions of faults.
 const MAX_EXAMPLES: usize = 10;
 
-/// A rule that the books break.
+/// A broken rule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Fault {
-    /// I1: fewer than no units.
+    /// I1: a product has fewer than zero units.
     NegativeStock,
     /// I2: orders hold units that were never stocked.
     Oversold,
-    /// I2: units are neither on the shelf nor in an order.
+    /// I2: units are neither available nor in an order.
     LostUnits,
-    /// I2: an entry of stock that cannot be read.
+    /// I2: a stock entry cannot be read.
     DamagedStock,
     /// I3: a cart was submitted and never decided.
     Undecided,
-    /// I3: a cart that cannot be read, so nobody knows whether it was submitted.
+    /// I3: a cart cannot be read, so it is unknown whether it was submitted.
     DamagedCart,
-    /// An order that was to be paid long ago and still holds its units.
+    /// An order's time to pay ended long ago, and it still holds its units.
     Overdue,
-    /// I4: an order that is not what the shop writes: a line missing or broken, a status unknown.
+    /// I4: an order is not as the shop writes it: a line is missing or malformed, or the status is unknown.
     DamagedOrder,
-    /// I4: an order whose total is not that of its lines.
+    /// I4: an order's total is not the sum of its lines.
     WrongTotal,
 }
 
 impl Fault {
-    /// The rule and what is wrong, for people.
+    /// The rule and the fault, in words for a report.
     pub fn headline(self) -> &'static str {
         match self {
             Fault::NegativeStock => "I1 stock below zero",
@@ -45,13 +44,13 @@ impl Fault {
         }
     }
 
-    /// Whether books that move while they are read can look like this without being so.
-    pub fn may_be_a_blur(self) -> bool {
+    /// Whether tables that change while they are read can show this fault without having it.
+    pub fn may_be_transient(self) -> bool {
         matches!(self, Fault::Oversold | Fault::LostUnits | Fault::Undecided)
     }
 }
 
-/// All that was found to be wrong.
+/// All faults found, with a few examples of each.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Faults(BTreeMap<Fault, Cases>);
 
@@ -62,8 +61,7 @@ struct Cases {
 }
 
 impl Faults {
-    /// Notes a case.
-    pub fn note(&mut self, fault: Fault, example: impl FnOnce() -> String) {
+    pub fn record(&mut self, fault: Fault, example: impl FnOnce() -> String) {
         let cases = self.0.entry(fault).or_default();
         cases.count += 1;
         if cases.examples.len() < MAX_EXAMPLES {
@@ -71,7 +69,6 @@ impl Faults {
         }
     }
 
-    /// Both together.
     pub fn merge(&mut self, other: Faults) {
         for (fault, cases) in other.0 {
             let all = self.0.entry(fault).or_default();
@@ -81,17 +78,15 @@ impl Faults {
         }
     }
 
-    /// Whether nothing is wrong.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// How often a fault was found.
     pub fn count(&self, fault: Fault) -> u64 {
         self.0.get(&fault).map_or(0, |cases| cases.count)
     }
 
-    /// Each fault with how often it was found and the first cases.
+    /// Each fault with its count and its first examples.
     pub fn iter(&self) -> impl Iterator<Item = (Fault, u64, &[String])> {
         self.0
             .iter()
@@ -104,13 +99,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_million_cases_are_counted_and_a_few_are_kept() {
+    fn all_cases_are_counted_and_a_few_are_kept_as_examples() {
         let mut faults = Faults::default();
         for number in 0..1_000 {
-            faults.note(Fault::Undecided, || number.to_string());
+            faults.record(Fault::Undecided, || number.to_string());
         }
         let mut more = Faults::default();
-        more.note(Fault::Undecided, || "another".to_owned());
+        more.record(Fault::Undecided, || "another".to_owned());
         faults.merge(more);
         assert_eq!(faults.count(Fault::Undecided), 1_001);
         let (_, _, examples) = faults.iter().next().unwrap();

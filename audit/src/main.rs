@@ -1,5 +1,4 @@
-//! `cargo run -p audit -- --endpoint http://127.0.0.1:4566` proves that the shop's books balance.
-//! The exit code is 0 when they do, 1 when anything is off, 2 when there is no verdict.
+//! `cargo run --bin audit -- --endpoint http://127.0.0.1:4566` proves that the shop's books balance.
 
 mod progress_line;
 
@@ -7,21 +6,21 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use audit::{Names, Patience, Progress, Report, Shop, Verdict, audit};
+use audit::{Progress, Report, ResourceNames, Shop, Verdict, WaitLimits, audit};
 use clap::Parser;
-use cloud::{Cloud, CloudArguments};
+use deployment::{Deployment, DeploymentArguments};
 
-/// Proves from the tables that nothing was lost or oversold. Reads only.
+/// Proves from the tables that nothing was lost or oversold. It only reads.
 ///
-/// Exit code 0: the books balance. 1: something is off. 2: no verdict, because the tables could not
-/// be read or kept moving.
+/// Exit code 0: the books balance. 1: a rule is broken. 2: no verdict, because the tables could not be read or
+/// kept changing.
 #[derive(Debug, Parser)]
 struct Arguments {
     #[command(flatten)]
-    cloud: CloudArguments,
+    deployment: DeploymentArguments,
     #[command(flatten)]
-    names: Names,
-    /// Seconds to wait for the queue to be empty and the stock to stand still
+    names: ResourceNames,
+    /// Seconds to wait for the queue to be empty and the stock to stop changing
     #[arg(long, value_name = "SECONDS", default_value_t = 60)]
     wait: u64,
     /// Seconds after which a submitted cart must have become an order
@@ -30,10 +29,10 @@ struct Arguments {
     /// Seconds after the end of its payment window by which an unpaid order must have expired
     #[arg(long, value_name = "SECONDS", default_value_t = 600)]
     expiry_grace: u64,
-    /// Parts of a table to read side by side; more are faster and ask more of the tables
+    /// Parts of a table to read at the same time; more are faster and put more load on the tables
     #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=1000))]
     segments: u16,
-    /// Products to show at most; those that are off come first
+    /// Products to show at most; those out of balance come first
     #[arg(long, value_name = "NUMBER", default_value_t = 50)]
     products: usize,
 }
@@ -58,20 +57,20 @@ async fn main() -> ExitCode {
 }
 
 async fn run(arguments: &Arguments) -> Result<Report> {
-    let cloud = Cloud::connect(&arguments.cloud).await?;
+    let deployment = Deployment::connect(&arguments.deployment).await?;
     let shop = Shop {
         segments: arguments.segments,
-        ..Shop::find(&cloud, &arguments.names).await?
+        ..Shop::find(&deployment, &arguments.names).await?
     };
-    let patience = Patience {
-        for_rest: Duration::from_secs(arguments.wait),
-        for_a_decision: Duration::from_secs(arguments.grace),
-        for_an_expiry: Duration::from_secs(arguments.expiry_grace),
+    let limits = WaitLimits {
+        rest: Duration::from_secs(arguments.wait),
+        decision: Duration::from_secs(arguments.grace),
+        expiry: Duration::from_secs(arguments.expiry_grace),
     };
     let progress = Progress::default();
-    let roughly = shop.books.roughly().await.unwrap_or(0);
-    let line = progress_line::show(progress.clone(), roughly);
-    let report = audit(&shop, patience, &progress).await;
+    let estimate = shop.books.roughly().await.unwrap_or(0);
+    let line = progress_line::show(progress.clone(), estimate);
+    let report = audit(&shop, limits, &progress).await;
     drop(line);
-    report.with_context(|| format!("the books at {} cannot be read", cloud.place()))
+    report.with_context(|| format!("the books at {} cannot be read", deployment.location()))
 }

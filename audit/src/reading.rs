@@ -1,4 +1,4 @@
-//! Reading the books once, all segments side by side.
+//! Reads the tables once, all segments at the same time.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,12 +11,11 @@ use tokio::task::JoinSet;
 use crate::books::{BooksRead, OrdersRead, StockRead};
 use crate::shop::Shop;
 
-/// How many orders and carts have been read so far, by whoever reads.
+/// The number of orders and carts read so far. Clones share it.
 #[derive(Debug, Clone, Default)]
 pub struct Progress(Arc<AtomicU64>);
 
 impl Progress {
-    /// Items read so far.
     pub fn items(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
     }
@@ -30,25 +29,24 @@ impl Progress {
     }
 }
 
-/// What should have happened by now.
+/// The times by which the shop must have decided and expired orders.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Due {
-    /// Carts submitted before this should have become orders.
+    /// Carts submitted before this must have become orders.
     pub(crate) submitted_until: Timestamp,
-    /// Orders that were to be paid before this should have expired.
+    /// Orders whose time to pay ended before this must have expired.
     pub(crate) unpaid_until: Timestamp,
 }
 
-/// The books, read once.
+/// The result of reading the tables once.
 #[derive(Debug, Clone)]
 pub(crate) struct Reading {
     pub(crate) books: BooksRead,
-    /// Whether stock and queue were at rest while they were read.
+    /// Whether the stock stayed the same and the queue was empty during the reading.
     pub(crate) at_rest: bool,
 }
 
 impl Shop {
-    /// Reads everything once.
     pub(crate) async fn read(&self, due: Due, progress: &Progress) -> Result<Reading, StoreError> {
         progress.restart();
         let before = self.read_stock().await?;
@@ -67,7 +65,7 @@ impl Shop {
             let books = self.books.clone();
             parts.spawn(async move {
                 let mut read = StockRead::default();
-                books.stock(segment, |entry| read.enter(entry)).await?;
+                books.stock(segment, |entry| read.add(entry)).await?;
                 Ok::<_, StoreError>(read)
             });
         }
@@ -110,7 +108,7 @@ async fn read_orders(
 ) -> Result<OrdersRead, StoreError> {
     let mut read = OrdersRead::new(due.unpaid_until);
     let each = |entry| {
-        read.enter(entry);
+        read.add(entry);
         progress.add(1);
     };
     books.orders(segment, each).await?;
@@ -133,7 +131,7 @@ async fn read_carts(
         .undecided(
             segment,
             due.submitted_until,
-            |cart| read.enter_undecided(cart),
+            |cart| read.add_undecided(cart),
             page,
         )
         .await?;

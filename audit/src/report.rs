@@ -1,4 +1,4 @@
-//! What the audit has to say.
+//! The report of an audit.
 
 use std::fmt;
 
@@ -6,30 +6,28 @@ use domain::ProductId;
 
 use crate::books::{Balance, BooksRead};
 
-/// What the audit proved.
+/// The result of an audit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
     /// Every rule holds.
     Balanced,
     /// A rule is broken.
     Off,
-    /// The books kept moving, so nothing was proved either way.
+    /// The tables kept changing, so nothing was proved.
     Unsettled,
 }
 
-/// The books with the verdict on them.
+/// The verdict and the sums that it rests on.
 #[derive(Debug, Clone)]
 pub struct Report {
-    /// What was proved.
     pub verdict: Verdict,
-    /// What was read.
     pub books: BooksRead,
-    /// Checkouts still on their way, roughly.
+    /// The approximate number of checkouts still in the queue.
     pub backlog: u64,
 }
 
 impl Report {
-    /// The report for people, with at most this many products: first those that are off.
+    /// The report as text, with at most this many products: those out of balance come first.
     pub fn show(&self, most_products: usize) -> impl fmt::Display {
         fmt::from_fn(move |f| {
             self.products(f, most_products)?;

@@ -1,16 +1,16 @@
-//! Where the books are.
+//! The tables and the queue of the shop to audit.
 
 use anyhow::Result;
-use cloud::Cloud;
+use deployment::Deployment;
 use store::StoreError;
 use store::audit::{Books, backlog};
 
-/// Parts of a table that are read side by side, unless others are asked for.
+/// The default number of parts of a table that are read at the same time.
 const SEGMENTS: u16 = 8;
 
-/// The names of the shop's tables and its queue, where they are not to be found by themselves.
+/// The names of the shop's tables and its queue, for deployments where they cannot be found by their names.
 #[derive(Debug, Clone, Default, clap::Args)]
-pub struct Names {
+pub struct ResourceNames {
     /// The Stock table [default: found by its name]
     #[arg(long, env = "STOCK_TABLE", value_name = "NAME")]
     stock_table: Option<String>,
@@ -25,44 +25,37 @@ pub struct Names {
     queue_url: Option<String>,
 }
 
-/// Where the books are, and the queue whose checkouts are yet to be entered.
+/// The tables to audit, and the queue of the checkouts that are not decided yet.
 #[derive(Debug, Clone)]
 pub struct Shop {
-    /// The tables.
     pub books: Books,
-    /// SQS.
     pub sqs: aws_sdk_sqs::Client,
-    /// The URL of the checkout queue.
     pub queue_url: String,
-    /// In how many parts to read each table, side by side.
+    /// The number of parts of each table that are read at the same time.
     pub segments: u16,
 }
 
 impl Shop {
-    /// The shop at this cloud.
-    ///
-    /// # Errors
-    /// When a table or the queue is not there, may be one of several, or the cloud does not answer.
-    pub async fn find(cloud: &Cloud, names: &Names) -> Result<Shop> {
+    /// Finds the tables and the queue of this deployment.
+    pub async fn find(deployment: &Deployment, names: &ResourceNames) -> Result<Shop> {
         let table = async |logical_id, given: &Option<String>, flag| {
-            cloud.table(logical_id, given.as_deref(), flag).await
+            deployment.table(logical_id, given.as_deref(), flag).await
         };
         let stock = table("StockTable", &names.stock_table, "--stock-table").await?;
         let orders = table("OrdersTable", &names.orders_table, "--orders-table").await?;
         let carts = table("CartsTable", &names.carts_table, "--carts-table").await?;
         let queue = names.queue_url.as_deref();
         Ok(Shop {
-            books: Books::new(cloud.dynamodb(), stock, orders, carts),
-            sqs: cloud.sqs().clone(),
-            queue_url: cloud.queue("CheckoutQueue", queue, "--queue-url").await?,
+            books: Books::new(deployment.dynamodb(), stock, orders, carts),
+            sqs: deployment.sqs().clone(),
+            queue_url: deployment
+                .queue("CheckoutQueue", queue, "--queue-url")
+                .await?,
             segments: SEGMENTS,
         })
     }
 
-    /// Checkouts on their way to a decision, roughly.
-    ///
-    /// # Errors
-    /// When the queue does not tell.
+    /// The approximate number of checkouts in the queue.
     pub async fn backlog(&self) -> Result<u64, StoreError> {
         backlog(&self.sqs, &self.queue_url).await
     }

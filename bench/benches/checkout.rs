@@ -1,5 +1,4 @@
-//! What the processor has to do for a checkout, without any network: deciding it, and carrying it
-//! through the queue as JSON.
+//! The processor's work for a checkout without the network: deciding it, and writing and reading its message.
 
 use std::hint::black_box;
 
@@ -11,13 +10,13 @@ use domain::{
 use jiff::Timestamp;
 use uuid::Uuid;
 
-/// Checkouts in a batch: one full batch of the queue, and rushes far beyond.
+/// Checkouts in a batch: one full batch of the queue, and much larger ones.
 const BATCHES: [usize; 3] = [90, 1_000, 10_000];
 
-/// Products that the checkouts are spread over, one hot and the others now and then.
+/// Products that the checkouts are spread over. One of them is in every checkout.
 const PRODUCTS: u128 = 20;
 
-/// Lines of the n-th checkout: mostly one.
+/// The number of lines of the n-th checkout: one in five has three, the others one.
 fn lines(number: usize) -> usize {
     if number.is_multiple_of(5) { 3 } else { 1 }
 }
@@ -49,7 +48,7 @@ fn checkout(number: usize) -> Checkout {
     }
 }
 
-/// Decides all of them, transaction by transaction, as the desk does.
+/// Decides all checkouts, transaction by transaction, as the settlement does.
 fn allocate_all(checkouts: &[Checkout], shelf: &mut Shelf) -> usize {
     let now = Timestamp::now();
     let terms = Terms {
@@ -72,7 +71,7 @@ fn allocation(c: &mut Criterion) {
     let mut group = c.benchmark_group("allocation");
     for size in BATCHES {
         let checkouts: Vec<Checkout> = (0..size).map(checkout).collect();
-        // Half of the wanted units are there, so that acceptance and rejection are both measured.
+        // Half of the wanted units are available, so that both acceptance and rejection are measured.
         let stock = size as u64 / PRODUCTS as u64;
         let shelf: Shelf = (0..PRODUCTS)
             .map(|number| (product(number), stock))

@@ -1,4 +1,4 @@
-//! Buyers: as many connections as asked for, buying one unit with one click, again and again.
+//! The load generator: each connection buys one unit with one click, again and again.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -11,11 +11,11 @@ use loadtest::LocalShop;
 use serde_json::json;
 use tokio::task::JoinSet;
 
-use crate::arrival::{Arrival, Turns};
+use crate::arrival::{Arrival, Schedule};
 use crate::connection::Connection;
 use crate::latency::Latencies;
 
-/// How a rush is to be.
+/// The parameters of a rush.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Rush {
     pub(crate) product: ProductId,
@@ -25,21 +25,21 @@ pub(crate) struct Rush {
     pub(crate) route: Route,
 }
 
-/// How buyers buy.
+/// The route by which buyers buy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Route {
-    /// `POST /checkouts`: queued, and decided in a batch.
+    /// `POST /checkouts`: the order is queued and decided in a batch.
     Queued,
-    /// `POST /orders`: decided in the request, by one transaction for each order.
+    /// `POST /orders`: the order is decided in the request, by a transaction of its own.
     Direct,
 }
 
-/// What the buyers were told.
+/// The answers that the buyers got.
 #[derive(Debug)]
 pub(crate) struct Answers {
-    /// By HTTP status; 0 where there was no answer.
+    /// The number of answers by HTTP status. 0 stands for no answer.
     pub(crate) by_status: BTreeMap<u16, u64>,
-    /// From the moment a buyer came to the answer, of those that were not failures.
+    /// From a buyer's arrival to its answer. Failures are left out.
     pub(crate) latencies: Latencies,
     pub(crate) took: Duration,
 }
@@ -66,7 +66,7 @@ impl Answers {
         self.by_status.get(&status.as_u16()).copied().unwrap_or(0)
     }
 
-    /// Neither a yes nor an honest no.
+    /// Answers that neither accept the order nor say that the product is sold out.
     pub(crate) fn failures(&self) -> u64 {
         let good = [
             StatusCode::ACCEPTED,
@@ -89,7 +89,7 @@ impl Answers {
     }
 }
 
-/// Lets the buyers loose, each connection a shopper of its own.
+/// Runs the rush. Each connection has a shopper of its own.
 pub(crate) async fn rush(shop: &LocalShop, rush: Rush) -> Result<Answers> {
     let mut connections = Vec::new();
     for number in 0..rush.connections {
@@ -99,8 +99,8 @@ pub(crate) async fn rush(shop: &LocalShop, rush: Rush) -> Result<Answers> {
     let begun = Instant::now();
     let mut buyers = JoinSet::new();
     for (number, connection) in connections.into_iter().enumerate() {
-        let turns = Turns::new(rush.arrival, begun, rush.duration, number, rush.connections);
-        buyers.spawn(buy(connection, turns, rush));
+        let schedule = Schedule::new(rush.arrival, begun, rush.duration, number, rush.connections);
+        buyers.spawn(buy(connection, schedule, rush));
     }
     let mut all = Answers::new();
     while let Some(answers) = buyers.join_next().await {
@@ -110,15 +110,15 @@ pub(crate) async fn rush(shop: &LocalShop, rush: Rush) -> Result<Answers> {
     Ok(all)
 }
 
-async fn buy(mut connection: Connection, mut turns: Turns, rush: Rush) -> Result<Answers> {
+async fn buy(mut connection: Connection, mut schedule: Schedule, rush: Rush) -> Result<Answers> {
     let lines = json!({ "lines": [{ "product_id": rush.product, "quantity": 1 }] });
     let body = Bytes::from(lines.to_string());
     let mut answers = Answers::new();
-    while let Some(came) = turns.next().await {
+    while let Some(arrived) = schedule.next().await {
         let status = match connection.post(rush.route.path(), body.clone()).await {
             Ok(status) => {
                 if status.is_success() || status == StatusCode::CONFLICT {
-                    answers.latencies.record(came.elapsed());
+                    answers.latencies.record(arrived.elapsed());
                 }
                 status.as_u16()
             }

@@ -1,8 +1,8 @@
-//! Cold starts: from exec to the first request for work, and how large the binaries are.
+//! Measures cold starts, from exec to the first request for an invocation, and the size of the binaries.
 //!
-//! Each function's real process environment is taken from a running shop, but for its endpoint: so it gets
-//! ready for AWS, with TLS. The bare function gets one of theirs. Then every binary is started again and
-//! again, with a Runtime API that only notes when the process first asks for work.
+//! Each function gets the environment of its process in a running shop, but without the endpoint. So it starts as
+//! on AWS, with TLS. The bare function gets the environment of one of them. Every binary is started many times,
+//! with a Runtime API that only measures when the process first asks for an invocation.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -12,27 +12,27 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
-use loadtest::{LocalShop, cargo};
+use loadtest::LocalShop;
 use serde::Serialize;
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpListener;
 
+use crate::json_file;
 use crate::latency::Latencies;
 use crate::measure::{Bench, Opening};
-use crate::write_json;
 
-/// The path by which a function asks for work.
+/// The request by which a function asks for an invocation.
 /// Source: AWS Lambda Developer Guide, "Using the Lambda runtime API".
 const NEXT: &str = "GET /2018-06-01/runtime/invocation/next";
 
-/// The function that does nothing, for comparison.
+/// The binary of a function that does nothing.
 const BARE: &str = "bare";
 
-/// What the variables that point a function to a local cloud begin with.
+/// The beginning of the variables that send a function's calls to the emulator.
 const ENDPOINT: &str = "AWS_ENDPOINT_URL";
 
 /// How long a start may take.
-const PATIENCE: Duration = Duration::from_secs(10);
+const START_TIMEOUT: Duration = Duration::from_secs(10);
 
 const MEGABYTE: f64 = 1e6;
 
@@ -41,7 +41,7 @@ pub(crate) struct Arguments {
     /// Starts of each function
     #[arg(long, default_value_t = 100)]
     starts: usize,
-    /// Give the functions somewhere to send their traces to
+    /// Give the functions a collector to send their traces to
     #[arg(long)]
     traces: bool,
     /// Write the figures to this file, as JSON
@@ -98,25 +98,27 @@ pub(crate) async fn measure(arguments: &Arguments) -> Result<()> {
         );
     }
     match &arguments.json {
-        Some(file) => write_json(file, &measured),
+        Some(file) => json_file::write(file, &measured),
         None => Ok(()),
     }
 }
 
 fn build_bare() -> Result<PathBuf> {
-    let built = cargo()
-        .args(["build", "--workspace", "--release", "--example", BARE])
+    // With the emulator, so that the dependencies are those of its build. emulator/src/build.rs
+    let built = emulator::cargo(Path::new("."))
+        .args(["build", "--workspace", "--release"])
+        .args(["--bin", BARE, "--bin", "emulator"])
         .status()
         .context("cannot run cargo")?;
     ensure!(built.success(), "the bare function does not build");
     let program = std::env::current_exe()?;
     let folder = program.parent().context("this program is in no folder")?;
-    Ok(folder.join("examples").join(BARE))
+    Ok(folder.join(BARE))
 }
 
-/// Every function of the shop, with its binary and the environment of its real process.
+/// Every function of the shop with its binary and the environment of its process.
 async fn functions_of(shop: &LocalShop) -> Result<Vec<(String, PathBuf, Environment)>> {
-    shop.wake_all().await?;
+    shop.invoke_all().await?;
     let mut functions = Vec::new();
     for function in shop.functions().await? {
         let pid = function
@@ -144,7 +146,7 @@ fn environment(text: &str) -> Environment {
 async fn start_often(binary: &Path, environment: &Environment, starts: usize) -> Result<Latencies> {
     let runtime_api = TcpListener::bind("127.0.0.1:0").await?;
     let mut latencies = Latencies::new();
-    // The first start reads the binary from the disk.
+    // The first start is not counted: it reads the binary from the disk.
     start(binary, environment, &runtime_api).await?;
     for _ in 0..starts {
         latencies.record(start(binary, environment, &runtime_api).await?);
@@ -152,7 +154,7 @@ async fn start_often(binary: &Path, environment: &Environment, starts: usize) ->
     Ok(latencies)
 }
 
-/// Starts the binary, and gives the time until it asks for work.
+/// Starts the binary and returns the time until it asks for an invocation.
 async fn start(
     binary: &Path,
     environment: &Environment,
@@ -171,11 +173,11 @@ async fn start(
         .stderr(Stdio::null())
         .spawn()
         .with_context(|| format!("cannot run {}", binary.display()))?;
-    let asked = tokio::time::timeout(PATIENCE, wait_for_next(runtime_api)).await;
+    let asked = tokio::time::timeout(START_TIMEOUT, wait_for_next(runtime_api)).await;
     let took = begun.elapsed();
     process.kill()?;
     process.wait()?;
-    asked.context("it never asked for work")??;
+    asked.context("it never asked for an invocation")??;
     Ok(took)
 }
 

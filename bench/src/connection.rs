@@ -1,4 +1,4 @@
-//! One kept-alive HTTP/1.1 connection: a shopper's browser, without the browser.
+//! An HTTP/1.1 connection that is kept open, as a browser's is.
 
 use anyhow::{Context, Result};
 use bytes::Bytes;
@@ -9,7 +9,7 @@ use hyper::{Method, Request, StatusCode};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
-/// A connection to the shop, with the token of the shopper who uses it.
+/// A connection to the shop with the access token of one shopper.
 pub(crate) struct Connection {
     sender: SendRequest<Full<Bytes>>,
     authority: String,
@@ -29,8 +29,8 @@ impl Connection {
         })
     }
 
-    /// Posts JSON, and gives the status once the whole answer is there. Connects again after a
-    /// failure, so the next request finds a good connection.
+    /// Posts JSON and returns the status when the whole answer has been read. Connects again after a failure, so that
+    /// the next request has a good connection.
     pub(crate) async fn post(&mut self, path: &str, body: Bytes) -> Result<StatusCode> {
         let request = Request::builder()
             .method(Method::POST)

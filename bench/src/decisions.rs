@@ -1,11 +1,10 @@
-//! What became of the checkouts, from the books themselves: no shopper has to ask, so asking costs
-//! the measurement nothing.
+//! Reads the decisions from the tables after the run. So no request of a shopper disturbs the measurement.
 
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use audit::Names;
-use cloud::Cloud;
+use audit::ResourceNames;
+use deployment::Deployment;
 use domain::ProductId;
 use jiff::{SignedDuration, Timestamp};
 use store::audit::{OrderEntry, Segment};
@@ -13,16 +12,16 @@ use store::audit::{OrderEntry, Segment};
 use crate::latency::Latencies;
 
 /// How long the last decisions may take.
-const PATIENCE: Duration = Duration::from_secs(120);
+const TIMEOUT: Duration = Duration::from_secs(120);
 
-/// The tables and the queue to look at.
+/// The tables and the queue of the measured shop.
 #[derive(Debug, Clone)]
 pub(crate) struct Ledger(audit::Shop);
 
-/// The orders that a run led to.
+/// The decided orders of a run.
 #[derive(Debug)]
 pub(crate) struct Decisions {
-    /// How many, won or rejected.
+    /// Accepted and rejected orders.
     pub(crate) count: u64,
     /// From the first submission to the last decision.
     pub(crate) took: Duration,
@@ -31,25 +30,25 @@ pub(crate) struct Decisions {
 }
 
 impl Ledger {
-    pub(crate) async fn of(cloud: &Cloud) -> Result<Ledger> {
-        audit::Shop::find(cloud, &Names::default())
+    pub(crate) async fn of(deployment: &Deployment) -> Result<Ledger> {
+        audit::Shop::find(deployment, &ResourceNames::default())
             .await
             .map(Ledger)
     }
 
-    /// Waits until nothing is on its way any more.
-    pub(crate) async fn at_rest(&self) -> Result<()> {
-        let give_up = Instant::now() + PATIENCE;
+    /// Waits until the queue is empty.
+    pub(crate) async fn wait_until_empty(&self) -> Result<()> {
+        let give_up = Instant::now() + TIMEOUT;
         while self.0.backlog().await? > 0 {
             if Instant::now() > give_up {
-                bail!("the queue was not empty after {PATIENCE:?}");
+                bail!("the queue was not empty after {TIMEOUT:?}");
             }
             tokio::time::sleep(Duration::from_millis(200)).await;
         }
         Ok(())
     }
 
-    /// The orders for a product.
+    /// The orders of a product.
     pub(crate) async fn decisions(&self, product: ProductId) -> Result<Decisions> {
         let mut decisions = Decisions {
             count: 0,

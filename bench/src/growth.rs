@@ -1,23 +1,23 @@
-//! Whether the shop slows down as its books grow: the same rush, when they are empty and when they
-//! hold hundreds of thousands of orders.
+//! Measures whether the shop slows down as its tables grow: the same rush with empty tables and with hundreds of
+//! thousands of orders.
 
 use std::time::Duration;
 
 use anyhow::Result;
 use clap::Args;
 
-use crate::Crowd;
 use crate::arrival::Arrival;
+use crate::load::Load;
 use crate::measure::{Bench, Opening, PLENTY, Plan};
 use crate::measurement::{Mode, table};
 
-/// Between the first measurement and the last, orders are entered in rushes of this length.
+/// Between the first and the last measurement, orders are made in rushes of this length.
 const ROUND: Duration = Duration::from_secs(30);
 
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Arguments {
     #[command(flatten)]
-    crowd: Crowd,
+    load: Load,
     /// Orders that the books grow to
     #[arg(long, default_value_t = 200_000)]
     orders: u64,
@@ -27,9 +27,9 @@ pub(crate) async fn measure(arguments: &Arguments) -> Result<()> {
     let bench = Bench::open(Opening::default()).await?;
     let plan = Plan {
         mode: Mode::Batch,
-        buyers: arguments.crowd.buyers,
+        buyers: arguments.load.buyers,
         arrival: Arrival::Closed,
-        duration: arguments.crowd.duration(),
+        duration: arguments.load.duration(),
         units: PLENTY,
     };
     let first = bench.measure(plan).await?;
@@ -50,5 +50,5 @@ pub(crate) async fn measure(arguments: &Arguments) -> Result<()> {
         "With {orders} orders in the books: {:+.1} % decided orders a second",
         change * 100.0
     );
-    arguments.crowd.write(&both)
+    arguments.load.write(&both)
 }

@@ -1,15 +1,15 @@
-//! Latencies, counted in microseconds.
+//! Histograms of latencies, in microseconds.
 
 use std::time::Duration;
 
 use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};
 
-/// How long something took, many times over.
+/// A histogram of durations.
 #[derive(Debug, Clone)]
 pub(crate) struct Latencies(Histogram<u64>);
 
-/// The percentiles that people ask for, in milliseconds.
+/// The usual percentiles, in milliseconds.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Percentiles {
     pub(crate) p50: f64,

@@ -1,10 +1,10 @@
-//! Measuring a rush.
+//! Runs a rush and measures it.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anyhow::Result;
-use cloud::{Cloud, CloudArguments};
+use deployment::Deployment;
 use domain::{ProductId, Units};
 use hyper::StatusCode;
 use loadtest::{LocalShop, Profile, Shelves};
@@ -19,25 +19,25 @@ use crate::processor::ProcessorTimes;
 /// More units than any measurement sells.
 pub(crate) const PLENTY: Units = 1_000_000_000;
 
-/// A shop to measure, with what is needed to look behind its counter.
+/// A shop to measure, with access to its tables.
 pub(crate) struct Bench {
     pub(crate) shop: LocalShop,
-    pub(crate) cloud: Cloud,
+    pub(crate) deployment: Deployment,
     pub(crate) shelves: Shelves,
     pub(crate) ledger: Ledger,
     pub(crate) opening: Opening,
 }
 
-/// How a shop is opened. A plain one costs orders nothing but what they cost on AWS, too.
+/// The way a shop is opened. By default its functions do no work that they would not do on AWS, too.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Opening {
     /// With AWS's latencies and contention.
     pub(crate) realism: bool,
-    /// With functions that send their traces to the local cloud.
+    /// With functions that send their traces to the emulator.
     pub(crate) traces: bool,
 }
 
-/// How a rush is to be.
+/// The parameters of a measurement.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Plan {
     pub(crate) mode: Mode,
@@ -48,7 +48,7 @@ pub(crate) struct Plan {
 }
 
 impl Bench {
-    /// Opens a shop in its release build, on free ports.
+    /// Opens a shop on free ports, in the release build.
     pub(crate) async fn open(opening: Opening) -> Result<Bench> {
         let mut arguments = Vec::new();
         if opening.realism {
@@ -64,32 +64,25 @@ impl Bench {
         .await
     }
 
-    /// A shop that is open.
+    /// Measures a shop that is open.
     pub(crate) async fn of(shop: LocalShop, opening: Opening) -> Result<Bench> {
-        let cloud = Cloud::connect(&CloudArguments {
-            endpoint: Some(shop.edge_url.clone()),
-            ..CloudArguments::default()
-        })
-        .await?;
+        let deployment = Deployment::at(&shop.aws_url).await?;
         Ok(Bench {
-            shelves: Shelves::of(&cloud).await?,
-            ledger: Ledger::of(&cloud).await?,
+            shelves: Shelves::of(&deployment).await?,
+            ledger: Ledger::of(&deployment).await?,
             shop,
-            cloud,
+            deployment,
             opening,
         })
     }
 
-    /// A rush for a new product.
+    /// Measures a rush for a new product.
     pub(crate) async fn measure(&self, plan: Plan) -> Result<Measurement> {
-        let product = self
-            .shelves
-            .add("The one thing everybody wants", plan.units)
-            .await?;
+        let product = self.shelves.add("Limited product", plan.units).await?;
         self.measure_product(plan, product).await
     }
 
-    /// A rush for a product.
+    /// Measures a rush for this product.
     pub(crate) async fn measure_product(
         &self,
         plan: Plan,
@@ -126,7 +119,7 @@ impl Bench {
         };
         let before = self.shop.meter().await?;
         let answers = buyers::rush(&self.shop, rush).await?;
-        self.ledger.at_rest().await?;
+        self.ledger.wait_until_empty().await?;
         let metered = self.shop.meter().await?.since(&before);
         let decisions = self.ledger.decisions(product).await?;
         let accepted = match route {
@@ -154,7 +147,7 @@ impl Bench {
             duration,
             ..
         } = plan;
-        let outcome = naive::rush(&self.cloud, product, buyers, arrival, duration).await?;
+        let outcome = naive::rush(&self.deployment, product, buyers, arrival, duration).await?;
         let seconds = outcome.took.as_secs_f64();
         let per_second = outcome.decided as f64 / seconds;
         Ok(Measurement {

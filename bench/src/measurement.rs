@@ -1,4 +1,4 @@
-//! One measurement, and how it is shown.
+//! A measurement, and its tables.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::latency::Percentiles;
 
-/// How the shop sells.
+/// The way in which the shop sells.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, clap::ValueEnum,
 )]
@@ -17,22 +17,22 @@ pub(crate) enum Mode {
     Batch,
     /// `POST /orders`: a transaction for each order, in the request.
     Direct,
-    /// A transaction for each order, straight at the tables.
+    /// A transaction for each order, written directly to the tables without the shop.
     Naive,
 }
 
-/// What a rush came to.
+/// The result of a rush.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Measurement {
     pub(crate) mode: Mode,
-    /// Whether the local cloud had AWS's latencies and contention.
+    /// Whether the emulator had AWS's latencies and contention.
     pub(crate) realism: bool,
-    /// Whether the functions sent their traces to the local cloud.
+    /// Whether the functions sent their traces to the emulator.
     #[serde(default)]
     pub(crate) traces: bool,
     /// Buyers at once.
     pub(crate) buyers: usize,
-    /// Buyers a second, where they came at a rate of their own.
+    /// Buyers a second, if they arrived at a constant rate.
     pub(crate) offered_per_second: Option<f64>,
     pub(crate) seconds: f64,
     pub(crate) accepted: u64,
@@ -41,18 +41,18 @@ pub(crate) struct Measurement {
     pub(crate) failures: u64,
     pub(crate) decided: u64,
     pub(crate) decided_per_second: f64,
-    /// Tries to write the stock item, committed or not.
+    /// Attempts to write the stock item, committed or not.
     pub(crate) stock_writes: u64,
-    /// From a buyer's coming to the answer, in milliseconds.
+    /// From a buyer's arrival to the answer, in milliseconds.
     pub(crate) acceptance_ms: Percentiles,
     /// From submission to decision, in milliseconds.
     pub(crate) decision_ms: Percentiles,
-    /// Processor time by process, for each order decided, in microseconds.
+    /// Processor time for each decided order, by process, in microseconds.
     pub(crate) processor_micros_per_order: BTreeMap<String, f64>,
 }
 
 impl Measurement {
-    /// Tries to write the stock item for each order decided.
+    /// Attempts to write the stock item for each decided order.
     pub(crate) fn stock_writes_per_order(&self) -> f64 {
         self.stock_writes as f64 / self.decided.max(1) as f64
     }
@@ -68,7 +68,7 @@ impl fmt::Display for Mode {
     }
 }
 
-/// The measurements side by side.
+/// The measurements as a table.
 pub(crate) fn table(measurements: &[Measurement]) -> impl fmt::Display {
     fmt::from_fn(move |f| {
         writeln!(
@@ -108,12 +108,12 @@ pub(crate) fn table(measurements: &[Measurement]) -> impl fmt::Display {
         }
         writeln!(
             f,
-            "(writes: tries to write the stock item for each order decided)"
+            "(writes: attempts to write the stock item for each decided order)"
         )
     })
 }
 
-/// Processor time for each order, process by process.
+/// The processor time for each order, as a table of processes.
 pub(crate) fn processor_table(one: &Measurement) -> impl fmt::Display {
     fmt::from_fn(move |f| {
         writeln!(f, "processor time for each order ({}):", one.mode)?;

@@ -1,13 +1,13 @@
-//! The naive shop: a transaction for every buyer. It reads the stock, takes one unit and enters one
-//! order, and tries again when another buyer is at the same item.
+//! The naive way to sell: a transaction for each buyer. It reads the stock, takes one unit and writes one order, and
+//! tries again if another buyer wrote the same item.
 //!
-//! It goes straight to the tables, without an HTTP API, functions or a queue in between: what it
-//! cannot do, no naive shop can.
+//! It works directly on the tables, without HTTP API, functions and queue. So its rate is an upper bound for any
+//! shop that sells in this way.
 
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use cloud::Cloud;
+use deployment::Deployment;
 use domain::{Checkout, Money, OrderLine, ProductId, Quantity, UserId};
 use jiff::{SignedDuration, Timestamp};
 use store::checkout_desk::Submission;
@@ -15,37 +15,39 @@ use store::{CheckoutDesk, Orders, Stock};
 use tokio::task::JoinSet;
 use uuid::Uuid;
 
-use crate::arrival::{Arrival, Turns};
+use crate::arrival::{Arrival, Schedule};
 use crate::latency::Latencies;
 
-/// Until when a buyer is served or sent away: as long as a function would have.
+/// The time within which an order must be decided: as long as a function would have.
 const DEADLINE: Duration = Duration::from_secs(5);
 
-/// What the buyers met.
+/// The result of a rush.
 #[derive(Debug)]
 pub(crate) struct Outcome {
     pub(crate) decided: u64,
-    /// Buyers that were sent away undecided.
+    /// Buyers whose order was not decided in time.
     pub(crate) undecided: u64,
-    /// Transactions that were committed.
+    /// Committed transactions.
     pub(crate) transactions: u64,
-    /// Transactions that were cancelled, mostly because two buyers met.
+    /// Cancelled transactions, mostly because two buyers wrote the same item.
     pub(crate) conflicts: u64,
     pub(crate) latencies: Latencies,
     pub(crate) took: Duration,
 }
 
-/// Lets as many buyers as given buy one unit each, again and again.
+/// Runs so many buyers at once. Each buys one unit, again and again.
 pub(crate) async fn rush(
-    cloud: &Cloud,
+    deployment: &Deployment,
     product: ProductId,
     buyers: usize,
     arrival: Arrival,
     duration: Duration,
 ) -> Result<Outcome> {
-    let stock = cloud.table("StockTable", None, "its variable").await?;
-    let orders = cloud.table("OrdersTable", None, "its variable").await?;
-    let client = cloud.dynamodb();
+    let stock = deployment.table("StockTable", None, "its variable").await?;
+    let orders = deployment
+        .table("OrdersTable", None, "its variable")
+        .await?;
+    let client = deployment.dynamodb();
     let desk = CheckoutDesk::new(
         client,
         Stock::new(client, stock),
@@ -55,9 +57,9 @@ pub(crate) async fn rush(
     let begun = Instant::now();
     let mut rush = JoinSet::new();
     for number in 0..buyers {
-        let turns = Turns::new(arrival, begun, duration, number, buyers);
+        let schedule = Schedule::new(arrival, begun, duration, number, buyers);
         let user: UserId = format!("naive-buyer-{number}").parse()?;
-        rush.spawn(buy(desk.clone(), user, product, turns));
+        rush.spawn(buy(desk.clone(), user, product, schedule));
     }
     let mut all = Outcome::new();
     while let Some(outcome) = rush.join_next().await {
@@ -71,10 +73,10 @@ async fn buy(
     desk: CheckoutDesk,
     user: UserId,
     product: ProductId,
-    mut turns: Turns,
+    mut schedule: Schedule,
 ) -> Result<Outcome> {
     let mut outcome = Outcome::new();
-    while let Some(came) = turns.next().await {
+    while let Some(arrived) = schedule.next().await {
         let submission = Submission {
             checkout: checkout(&user, product)?,
             seen_before: false,
@@ -86,7 +88,7 @@ async fn buy(
         outcome.undecided += (report.unsettled.len() + report.refused.len()) as u64;
         outcome.transactions += u64::from(report.transactions);
         outcome.conflicts += u64::from(report.conflicts);
-        outcome.latencies.record(came.elapsed());
+        outcome.latencies.record(arrived.elapsed());
     }
     Ok(outcome)
 }
@@ -94,7 +96,7 @@ async fn buy(
 fn checkout(user: &UserId, product_id: ProductId) -> Result<Checkout> {
     let line = OrderLine {
         product_id,
-        name: "The one thing everybody wants".to_owned().try_into()?,
+        name: "Limited product".to_owned().try_into()?,
         quantity: Quantity::try_from(1)?,
         unit_price: Money::price(10.into())?,
     };

@@ -1,12 +1,12 @@
-//! The plots of docs/performance.md, as SVG.
+//! Draws the plots of docs/performance.md, as SVG.
 
 use std::path::Path;
 
 use anyhow::{Result, anyhow};
 use plotters::prelude::*;
 
+use crate::figures::Figures;
 use crate::measurement::{Measurement, Mode};
-use crate::sweep::Figures;
 
 const SIZE: (u32, u32) = (720, 420);
 const FONT: &str = "sans-serif";
@@ -58,7 +58,7 @@ struct Plot {
 }
 
 impl Plot {
-    /// Both axes are logarithmic: the lines are orders of magnitude apart.
+    /// Both axes are logarithmic because the lines differ by orders of magnitude.
     fn draw(&self, file: &Path) -> Result<()> {
         self.try_draw(file)
             .map_err(|error| anyhow!("cannot draw {}: {error}", file.display()))
@@ -116,7 +116,7 @@ fn color(mode: Mode) -> RGBColor {
     }
 }
 
-/// From a little below the lowest value to a little above the highest, for a logarithmic axis.
+/// The range of a logarithmic axis: from a little below the lowest value to a little above the highest.
 fn range(values: impl Iterator<Item = f64>) -> (f64, f64) {
     let (lowest, highest) = values
         .filter(|value| *value > 0.0)

@@ -1,4 +1,4 @@
-//! Processor time of processes, from /proc.
+//! Reads the processor time of processes from /proc.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -11,12 +11,12 @@ use loadtest::LocalShop;
 /// Source: proc_pid_stat(5), and `USER_HZ`, which is 100 on all of these.
 const TICKS_PER_SECOND: u64 = 100;
 
-/// Processor time used so far by each process of the shop, by name and process id.
+/// The processor time that each process of the shop has used so far, by name and process id.
 #[derive(Debug, Clone)]
 pub(crate) struct ProcessorTimes(BTreeMap<(String, u32), Duration>);
 
 impl ProcessorTimes {
-    /// Of every function, of the emulator, and of this program.
+    /// The times of all functions, of the emulator, and of this program.
     pub(crate) async fn now(shop: &LocalShop) -> Result<ProcessorTimes> {
         let mut processes = vec![
             ("(load generator)".to_owned(), std::process::id()),
@@ -33,7 +33,7 @@ impl ProcessorTimes {
         Ok(ProcessorTimes(times.collect()))
     }
 
-    /// What each has used since `before`, by name. A process that ended meanwhile is left out.
+    /// The time used since `before`, by name. A process that has ended since is left out.
     pub(crate) fn since(&self, before: &ProcessorTimes) -> BTreeMap<String, Duration> {
         let mut used: BTreeMap<String, Duration> = BTreeMap::new();
         for (process, time) in &self.0 {
@@ -44,10 +44,10 @@ impl ProcessorTimes {
     }
 }
 
-/// User and system time of a process, all its threads.
+/// The user and system time of all threads of a process.
 fn processor_time(pid: u32) -> Result<Duration> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat"))?;
-    // The name, in parentheses, may hold anything; the fields behind it are numbers.
+    // The name in parentheses may contain any character. The fields behind it are numbers.
     let (_, fields) = stat
         .rsplit_once(')')
         .context("/proc has another form here")?;
@@ -67,7 +67,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn work_is_counted() {
+    fn processor_time_grows_with_work() {
         let before = processor_time(std::process::id()).unwrap();
         let begun = Instant::now();
         let mut sum = 0_u64;

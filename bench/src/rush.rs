@@ -1,20 +1,20 @@
-//! Many buyers, one product: batch and naive side by side.
+//! Measures many buyers of one product: batches compared with a transaction for each buyer.
 
 use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
 use domain::Units;
 use loadtest::LocalShop;
 
-use crate::Crowd;
 use crate::arrival::Arrival;
+use crate::load::Load;
 use crate::measure::{Bench, Opening, PLENTY, Plan};
 use crate::measurement::{Mode, processor_table, table};
 
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Arguments {
     #[command(flatten)]
-    crowd: Crowd,
-    /// How the shop sells; may be given several times [default: batch and naive]
+    load: Load,
+    /// The way to sell; may be given several times [default: batch and naive]
     #[arg(long = "mode", value_enum)]
     modes: Vec<Mode>,
     /// Buyers a second, however slow the shop is [default: each as often as it is served]
@@ -23,16 +23,16 @@ pub(crate) struct Arguments {
     /// Units of the product [default: plenty]
     #[arg(long, value_name = "NUMBER", default_value_t = PLENTY, hide_default_value = true)]
     units: Units,
-    /// Whether the local cloud has AWS's latencies and contention [default: one after the other]
+    /// Whether the emulator has AWS's latencies and contention [default: one after the other]
     #[arg(long, value_enum)]
     realism: Option<Realism>,
-    /// Let the functions send their traces to the local cloud, to see what that costs
+    /// Let the functions send their traces to the emulator, to measure the cost
     #[arg(long)]
     traces: bool,
-    /// Measure the shop whose AWS edge is here, such as http://127.0.0.1:4566 [default: one that is
-    /// opened for the purpose]
-    #[arg(long, value_name = "URL", conflicts_with_all = ["realism", "traces"])]
-    edge_url: Option<String>,
+    /// Measure the shop with this AWS endpoint, such as http://127.0.0.1:4566 [default: a shop that is opened for the
+    /// measurement]
+    #[arg(long, visible_alias = "edge-url", value_name = "URL", conflicts_with_all = ["realism", "traces"])]
+    aws_url: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -48,7 +48,7 @@ pub(crate) async fn measure(arguments: &Arguments) -> Result<()> {
     };
     let realism = match arguments.realism {
         Some(chosen) => vec![chosen == Realism::Aws],
-        None if arguments.edge_url.is_some() => vec![false],
+        None if arguments.aws_url.is_some() => vec![false],
         None => vec![false, true],
     };
     let mut measurements = Vec::new();
@@ -62,11 +62,11 @@ pub(crate) async fn measure(arguments: &Arguments) -> Result<()> {
         println!("{}", processor_table(one));
     }
     println!("{}", table(&measurements));
-    arguments.crowd.write(&measurements)
+    arguments.load.write(&measurements)
 }
 
 async fn open(arguments: &Arguments, realism: bool) -> Result<Bench> {
-    let Some(url) = &arguments.edge_url else {
+    let Some(url) = &arguments.aws_url else {
         let traces = arguments.traces;
         return Bench::open(Opening { realism, traces }).await;
     };
@@ -78,12 +78,12 @@ async fn open(arguments: &Arguments, realism: bool) -> Result<Bench> {
 fn plan(arguments: &Arguments, mode: Mode) -> Plan {
     Plan {
         mode,
-        buyers: arguments.crowd.buyers,
+        buyers: arguments.load.buyers,
         arrival: match arguments.rate {
             Some(rate) => Arrival::Open { rate },
             None => Arrival::Closed,
         },
-        duration: arguments.crowd.duration(),
+        duration: arguments.load.duration(),
         units: arguments.units,
     }
 }

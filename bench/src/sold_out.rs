@@ -1,25 +1,25 @@
-//! A product is sold out, and buyers keep coming.
+//! Measures the answers to buyers of a product that is sold out.
 
 use std::time::Duration;
 
 use anyhow::Result;
 use clap::Args;
 
-use crate::Crowd;
 use crate::arrival::Arrival;
+use crate::load::Load;
 use crate::measure::{Bench, Opening, Plan};
 use crate::measurement::Mode;
 
-/// Units that are there at first.
+/// Units of the product.
 const UNITS: u64 = 10;
 
-/// How long it takes at most to sell them, and for everybody to know.
+/// Time enough to sell all units and for every process to learn it.
 const SELLING: Duration = Duration::from_secs(5);
 
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Arguments {
     #[command(flatten)]
-    crowd: Crowd,
+    load: Load,
 }
 
 pub(crate) async fn measure(arguments: &Arguments) -> Result<()> {
@@ -27,14 +27,14 @@ pub(crate) async fn measure(arguments: &Arguments) -> Result<()> {
     let product = bench.shelves.add("Gone in a second", UNITS).await?;
     let plan = Plan {
         mode: Mode::Batch,
-        buyers: arguments.crowd.buyers,
+        buyers: arguments.load.buyers,
         arrival: Arrival::Closed,
         duration: SELLING,
         units: UNITS,
     };
     bench.measure_product(plan, product).await?;
     let afterwards = Plan {
-        duration: arguments.crowd.duration(),
+        duration: arguments.load.duration(),
         ..plan
     };
     let measured = bench.measure_product(afterwards, product).await?;
@@ -47,5 +47,5 @@ pub(crate) async fn measure(arguments: &Arguments) -> Result<()> {
         "answer p50/p95/p99 ms: {:.1} / {:.1} / {:.1}",
         measured.acceptance_ms.p50, measured.acceptance_ms.p95, measured.acceptance_ms.p99
     );
-    arguments.crowd.write(&measured)
+    arguments.load.write(&measured)
 }

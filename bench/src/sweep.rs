@@ -1,5 +1,5 @@
-//! Rates against concurrency and latencies against load, for batch and naive, with AWS's latencies
-//! and contention; and plots of both.
+//! Measures rates by concurrency and latencies by load, in batches and with a transaction for each buyer, with AWS's
+//! latencies and contention. Draws plots of both.
 
 use std::fs;
 use std::path::PathBuf;
@@ -7,21 +7,21 @@ use std::time::Duration;
 
 use anyhow::Result;
 use clap::Args;
-use serde::{Deserialize, Serialize};
 
 use crate::arrival::Arrival;
+use crate::figures::Figures;
 use crate::measure::{Bench, Opening, PLENTY, Plan};
-use crate::measurement::{Measurement, Mode, table};
-use crate::{plot, write_json};
+use crate::measurement::{Mode, table};
+use crate::{json_file, plot};
 
-/// Buyers at once, each coming again as soon as it is served.
+/// Buyers at once. Each returns as soon as it is served.
 const CROWDS: [usize; 7] = [1, 2, 5, 10, 20, 50, 100];
 
-/// Buyers a second, however slow the shop is.
+/// Buyers a second.
 const RATES: [f64; 8] = [25.0, 50.0, 100.0, 200.0, 400.0, 800.0, 1_200.0, 1_600.0];
 
-/// Connections that an open arrival may use; enough that nobody waits for one before the shop is
-/// overrun.
+/// Connections for buyers that arrive at a constant rate: enough that none waits for a connection before the shop is
+/// overloaded.
 const CONNECTIONS: usize = 200;
 
 #[derive(Debug, Clone, Args)]
@@ -29,18 +29,9 @@ pub(crate) struct Arguments {
     /// How long each point is measured
     #[arg(long, value_name = "NUMBER", default_value_t = 10.0)]
     seconds: f64,
-    /// Where the figures and plots go
+    /// The folder for figures and plots
     #[arg(long, value_name = "DIR", default_value = "docs/performance")]
     folder: PathBuf,
-}
-
-/// All points of the plots.
-#[derive(Debug, Default, Serialize, Deserialize)]
-pub(crate) struct Figures {
-    /// By buyers at once.
-    pub(crate) by_concurrency: Vec<Measurement>,
-    /// By buyers a second.
-    pub(crate) by_load: Vec<Measurement>,
 }
 
 pub(crate) async fn measure(arguments: &Arguments) -> Result<()> {
@@ -68,14 +59,14 @@ pub(crate) async fn measure(arguments: &Arguments) -> Result<()> {
             let arrival = Arrival::Open { rate };
             let one = bench.measure(Plan { arrival, ..plan }).await?;
             println!("{}", table(std::slice::from_ref(&one)));
-            let overrun = one.decided_per_second < rate / 2.0;
+            let overloaded = one.decided_per_second < rate / 2.0;
             figures.by_load.push(one);
-            if overrun {
+            if overloaded {
                 break;
             }
         }
     }
     fs::create_dir_all(&arguments.folder)?;
-    write_json(&arguments.folder.join("figures.json"), &figures)?;
+    json_file::write(&arguments.folder.join("figures.json"), &figures)?;
     plot::draw(&figures, &arguments.folder)
 }

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Tests the page at /_local/ in Chromium, against a shop of its own.
+"""Tests the page at /_local/ in Chromium, with a shop that it starts.
 
     page.py [--screenshots DIR] BINARIES
 
 BINARIES is the folder with the emulator, the functions and the seed program, such as target/debug. With
---screenshots a flash sale runs and pictures of it are put into DIR.
-Needs selenium, chromium and chromedriver. Exit code 0: all is well. 1: not so.
+--screenshots a flash sale runs, and screenshots of it are written to DIR.
+Needs selenium, chromium and chromedriver. Exit code 0: all tests passed. 1: one failed.
 """
 
 import argparse
@@ -29,7 +29,7 @@ from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import WebDriverWait
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-PATIENCE_SECONDS = 30
+TIMEOUT_SECONDS = 30
 TURNTABLE = "019a49b2-1940-7228-ac0d-8e970c8af6aa"
 CHROMIUM_FLAGS = [
     "--headless",
@@ -43,28 +43,28 @@ CHROMIUM_FLAGS = [
 
 
 class Shop:
-    """A shop on free ports, with filled shelves."""
+    """A shop on free ports, with the seed's products."""
 
     def __init__(self, binaries):
         command = [binaries / "emulator", "--port", "0", "--edge-port", "0", "--binaries", binaries]
         self.process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-        self.said = []
+        self.output = []
         self.api_url = self._wait_for(r"HTTP API\s+(http://\S+)")
         self.page_url = self._wait_for(r"Live page\s+(http://\S+/_local/)")
-        # Whoever doesn't read what it says makes it wait.
+        # The emulator would block if its output were not read.
         threading.Thread(target=self._listen, daemon=True).start()
         self.token = self.ask(f"{self.page_url}token", {"sub": "ada"})["access_token"]
 
     def _wait_for(self, pattern):
         for line in self.process.stdout:
-            self.said.append(line)
+            self.output.append(line)
             if found := re.search(pattern, line):
                 return found[1]
-        sys.exit("the shop didn't open:\n" + "".join(self.said))
+        sys.exit("the shop didn't open:\n" + "".join(self.output))
 
     def _listen(self):
         for line in self.process.stdout:
-            self.said = [*self.said[-200:], line]
+            self.output = [*self.output[-200:], line]
 
     def ask(self, url, body=None, token=None):
         headers = {"content-type": "application/json"}
@@ -72,11 +72,11 @@ class Shop:
             headers["authorization"] = f"Bearer {token}"
         data = json.dumps(body).encode() if body is not None else None
         request = urllib.request.Request(url, data, headers)
-        with urllib.request.urlopen(request, timeout=PATIENCE_SECONDS) as answer:
+        with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS) as answer:
             return json.load(answer)
 
     def buy(self, product, quantity=1):
-        """Checks out, and gives the order's id; none if the shop says at once that there is nothing left."""
+        """Checks out. Returns the order's id, or None if the shop answers at once that the product is sold out."""
         lines = [{"product_id": product, "quantity": quantity}]
         try:
             return self.ask(f"{self.api_url}/checkouts", {"lines": lines}, self.token)["order_id"]
@@ -88,13 +88,13 @@ class Shop:
     def close(self):
         self.process.terminate()
         try:
-            self.process.wait(PATIENCE_SECONDS)
+            self.process.wait(TIMEOUT_SECONDS)
         except subprocess.TimeoutExpired:
             self.process.kill()
 
 
 class Page:
-    """The page, as somebody sees it."""
+    """The page in a browser."""
 
     def __init__(self, url, profile, dark=False):
         options = webdriver.ChromeOptions()
@@ -122,26 +122,26 @@ class Page:
         return float(self.text(selector).replace(",", "").replace("–", "-1"))
 
     def wait(self, what, condition):
-        """Looks again and again until the condition holds."""
+        """Waits until the condition holds."""
         try:
-            return WebDriverWait(self.driver, PATIENCE_SECONDS, 0.1).until(lambda _: condition())
+            return WebDriverWait(self.driver, TIMEOUT_SECONDS, 0.1).until(lambda _: condition())
         except Exception:
             shown = self.text("body")
-            sys.exit(f"waited {PATIENCE_SECONDS} s for {what}; the page shows:\n{shown}")
+            sys.exit(f"waited {TIMEOUT_SECONDS} s for {what}; the page shows:\n{shown}")
 
     def enter_order(self, order_id):
         field = self.driver.find_element(By.ID, "order-id")
         field.clear()
         field.send_keys(order_id, Keys.ENTER)
 
-    def complaints(self):
-        """What the page has to complain of: errors and whatever its policy forbids."""
+    def errors(self):
+        """The errors in the browser's log, violations of the page's policy among them."""
         log = self.driver.get_log("browser")
-        # An unknown order is answered 404, which Chromium tells of too.
+        # Chromium also logs the 404 of the unknown order.
         return [it["message"] for it in log if it["level"] == "SEVERE" and " 404 " not in it["message"]]
 
     def save(self, path, width=1360):
-        """Takes a picture of all of it, down to the end."""
+        """Takes a screenshot of the whole page."""
         metrics = {"width": width, "height": 900, "deviceScaleFactor": 1.5, "mobile": False}
         self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
         self.wait("the page to settle", lambda: self.driver.execute_script("return innerWidth") == width)
@@ -185,7 +185,7 @@ def a_trace_is_a_waterfall(page, order_id, status):
     for name in ["POST /checkouts", "SQS.SendMessage", "checkout decided", "decide checkouts", "DynamoDB.TransactWriteItems"]:
         check(name in names, f"{name} is not in {names}")
     check("in the queue" in page.texts("#rows .what"), page.texts("#rows .what"))
-    # What comes later begins further to the right.
+    # Later spans begin further to the right.
     script = "return [...document.querySelectorAll('#rows .bar')].map(bar => bar.getBoundingClientRect().left)"
     lefts = page.driver.execute_script(script)
     decided = page.texts("#rows .what b, #rows .wait .what").index("checkout decided")
@@ -207,21 +207,21 @@ def the_keyboard_is_enough(page, order_id):
     page.wait("the latest batch", lambda: page.text("#readout b") == latest)
 
 
-def an_unknown_order_is_told(page):
+def an_unknown_order_has_a_message(page):
     page.enter_order("<b>nobody</b>")
     page.wait("words", lambda: "No trace mentions the order <b>nobody</b>" in page.text("#message"))
-    check(not page.driver.find_element(By.ID, "order-trace").is_displayed(), "another order's trace is still there")
+    check(not page.driver.find_element(By.ID, "order-trace").is_displayed(), "another order's trace is still shown")
 
 
-def a_lost_shop_is_told(shop, page):
+def a_lost_shop_has_a_message(shop, page):
     shop.close()
     page.wait("the loss", lambda: page.text("#state") == "no answer; trying again")
 
 
 def flash_sale(shop, page, folder):
-    """Takes pictures in the middle of a sale, when some products are sold out and others are not."""
+    """Takes screenshots during a sale, when some products are sold out and others are not."""
     listing = shop.ask(f"{shop.api_url}/products?limit=100")["products"]
-    # Few are left of some, so that they sell out; of others there is enough.
+    # Some have few units and sell out; others have enough.
     products = [product["product_id"] for product in sorted(listing, key=lambda product: product["available"])][:14]
     over = threading.Event()
     bought = []
@@ -272,9 +272,9 @@ def main():
         a_trace_is_a_waterfall(page, too_much, "rejected")
         a_trace_is_a_waterfall(page, orders[0], "waiting payment")
         the_keyboard_is_enough(page, orders[0])
-        an_unknown_order_is_told(page)
-        check(page.complaints() == [], page.complaints())
-        a_lost_shop_is_told(shop, page)
+        an_unknown_order_has_a_message(page)
+        check(page.errors() == [], page.errors())
+        a_lost_shop_has_a_message(shop, page)
     print("the page shows orders as they arrive, and each one's way")
 
 

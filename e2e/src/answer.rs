@@ -1,30 +1,23 @@
-//! What the shop answered, with assertions that show all of it when they fail.
+//! An answer of the shop, with assertions that print the whole answer if they fail.
 
 use std::fmt;
 
 use reqwest::header::HeaderMap;
 use serde_json::Value;
 
-/// An HTTP answer, read whole.
+/// An HTTP answer with its whole body.
 #[derive(Debug, Clone)]
 pub struct Answer {
     /// The request, such as `GET /orders`.
     pub request: String,
-    /// The status code.
     pub status: u16,
-    /// The headers.
     pub headers: HeaderMap,
-    /// The body as JSON; `null` when it is empty or something else.
+    /// The body as JSON. It is `null` if the body is empty or not JSON.
     pub body: Value,
-    /// The body as it came.
     pub text: String,
 }
 
 impl Answer {
-    /// Reads an answer to its end.
-    ///
-    /// # Panics
-    /// When it breaks off.
     pub async fn read(request: String, response: reqwest::Response) -> Answer {
         let status = response.status().as_u16();
         let headers = response.headers().clone();
@@ -39,25 +32,18 @@ impl Answer {
         }
     }
 
-    /// The answer, given that it has this status.
-    ///
-    /// # Panics
-    /// When it has another.
+    /// Asserts the status.
     #[track_caller]
     pub fn expect(self, status: u16) -> Answer {
         assert_eq!(self.status, status, "{self}");
         self
     }
 
-    /// A header as text, if it is there.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
     }
 
-    /// A member of the body that must be a text.
-    ///
-    /// # Panics
-    /// When it is not.
+    /// A member of the body, which must be a string.
     #[track_caller]
     pub fn text_of(&self, member: &str) -> &str {
         self.body[member]
@@ -65,11 +51,7 @@ impl Answer {
             .unwrap_or_else(|| panic!("no text {member:?} in {self}"))
     }
 
-    /// Asserts that this is a problem document with this status, and that it tells a shopper
-    /// nothing technical.
-    ///
-    /// # Panics
-    /// When it is anything else.
+    /// Asserts that this is a problem document with this status and without technical details.
     #[track_caller]
     pub fn expect_problem(self, status: u16) -> Answer {
         let answer = self.expect(status);

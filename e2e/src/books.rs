@@ -1,4 +1,4 @@
-//! The books as DynamoDB itself holds them, read without the shop's own code.
+//! The stock and the orders, read from DynamoDB without the shop's own code.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -9,33 +9,29 @@ use crate::shop::Shop;
 
 type Item = HashMap<String, AttributeValue>;
 
-/// Keys that one call reads, at most.
+/// The largest number of keys of one `BatchGetItem`.
 const MOST_KEYS: usize = 100;
 
-/// Every order and every product's stock at one moment.
+/// All orders and the stock of all products.
 #[derive(Debug)]
 pub struct Books {
-    /// Units by product.
+    /// By product.
     pub stock: BTreeMap<String, StockRecord>,
-    /// All orders.
     pub orders: Vec<OrderRecord>,
 }
 
 /// The stock of one product.
 #[derive(Debug, Clone, Copy)]
 pub struct StockRecord {
-    /// Units that can be bought.
     pub available: i64,
-    /// Units ever stocked.
+    /// All units ever stocked.
     pub supply: i64,
 }
 
 /// One order.
 #[derive(Debug)]
 pub struct OrderRecord {
-    /// Its id.
     pub order_id: String,
-    /// How far it has come.
     pub status: OrderStatus,
     /// Products and quantities.
     pub lines: Vec<(String, i64)>,
@@ -43,9 +39,6 @@ pub struct OrderRecord {
 
 impl Shop {
     /// Reads the books.
-    ///
-    /// # Panics
-    /// When a table cannot be read, or holds what cannot be read.
     pub async fn books(&self) -> Books {
         let stock = self.scan("STOCK_TABLE").await;
         let orders = self.scan("ORDERS_TABLE").await;
@@ -64,10 +57,7 @@ impl Shop {
         }
     }
 
-    /// The status of each of these orders, named by user and order, that is in the books.
-    ///
-    /// # Panics
-    /// When the table cannot be read, or holds what cannot be read.
+    /// The status of those of these orders that exist. An order is named by user and order id.
     pub async fn statuses(&self, orders: Vec<(String, String)>) -> BTreeMap<String, OrderStatus> {
         let table = self.variable("ORDERS_TABLE");
         let mut statuses = BTreeMap::new();
@@ -116,7 +106,7 @@ impl Shop {
 }
 
 impl Books {
-    /// Orders with this status.
+    /// The number of orders with this status.
     pub fn count(&self, status: OrderStatus) -> usize {
         self.orders
             .iter()
@@ -124,11 +114,8 @@ impl Books {
             .count()
     }
 
-    /// Asserts that nothing was oversold and nothing lost: `available >= 0`, and `supply` is what is
-    /// available and what orders hold, for every product.
-    ///
-    /// # Panics
-    /// When the books do not balance.
+    /// Asserts for every product that no unit was oversold or lost: `available >= 0`, and `supply` is the sum of
+    /// `available` and the units in orders that hold stock.
     #[track_caller]
     pub fn assert_balanced(&self) {
         let mut held: BTreeMap<&str, i64> = BTreeMap::new();

@@ -1,4 +1,4 @@
-//! A collector of traces: takes OTLP over HTTP and keeps what it gets.
+//! A collector of traces: it takes OTLP over HTTP and keeps the spans.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -14,28 +14,25 @@ use prost::Message as _;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
-/// A collector that is gone when the test is.
+/// A collector. It stops when it is dropped.
 #[derive(Debug)]
 pub struct Collector {
     address: SocketAddr,
-    spans: Kept,
+    spans: SharedSpans,
     serving: JoinHandle<()>,
 }
 
-type Kept = Arc<Mutex<Vec<Span>>>;
+type SharedSpans = Arc<Mutex<Vec<Span>>>;
 
 impl Collector {
-    /// A collector on a free port.
-    ///
-    /// # Panics
-    /// When there is none.
+    /// Starts a collector on a free port.
     pub async fn open() -> Collector {
         let listener = TcpListener::bind("127.0.0.1:0").await;
         let listener = listener.expect("there is a free port");
         let address = listener.local_addr().expect("the port is known");
-        let spans = Kept::default();
+        let spans = SharedSpans::default();
         let routes = Router::new()
-            .route("/v1/traces", post(keep))
+            .route("/v1/traces", post(receive))
             .with_state(spans.clone());
         let serving = tokio::spawn(async move {
             axum::serve(listener, routes)
@@ -49,12 +46,12 @@ impl Collector {
         }
     }
 
-    /// What `OTEL_EXPORTER_OTLP_ENDPOINT` names.
+    /// The value for `OTEL_EXPORTER_OTLP_ENDPOINT`.
     pub fn endpoint(&self) -> String {
         format!("http://{}", self.address)
     }
 
-    /// Everything that was told so far.
+    /// All spans received so far.
     pub fn spans(&self) -> Spans {
         let spans = self.spans.lock().unwrap_or_else(PoisonError::into_inner);
         Spans(spans.clone())
@@ -67,19 +64,19 @@ impl Drop for Collector {
     }
 }
 
-async fn keep(State(spans): State<Kept>, body: Bytes) {
+async fn receive(State(spans): State<SharedSpans>, body: Bytes) {
     let request = ExportTraceServiceRequest::decode(body).expect("what comes is OTLP");
     let resources = request.resource_spans.into_iter();
-    let told = resources
+    let received = resources
         .flat_map(|resource| resource.scope_spans)
         .flat_map(|scope| scope.spans);
     spans
         .lock()
         .unwrap_or_else(PoisonError::into_inner)
-        .extend(told);
+        .extend(received);
 }
 
-/// Finished spans of many traces.
+/// Spans of any number of traces.
 #[derive(Debug)]
 pub struct Spans(Vec<Span>);
 
@@ -95,13 +92,13 @@ impl Spans {
         self.0.iter().filter(move |span| span.name == name)
     }
 
-    /// The span that a link leads to.
+    /// The span with this id.
     pub fn get(&self, span_id: &[u8]) -> Option<&Span> {
         self.0.iter().find(|span| span.span_id == span_id)
     }
 
-    /// The spans as a tree of names, a line each, two blanks deeper than its parent. Spans with one
-    /// parent are in the order of the alphabet, and a name that comes again is left out.
+    /// The names of the spans as a tree: one line for each, indented by two spaces more than its parent. Children are in
+    /// alphabetical order, and each name is listed once.
     pub fn tree(&self) -> Vec<String> {
         let mut children: HashMap<&[u8], Vec<&Span>> = HashMap::new();
         let known = |id: &[u8]| self.get(id).is_some();

@@ -1,18 +1,20 @@
-//! A shop of a test's own: the local cloud with real function processes, real HTTP, its own tables
-//! and queues in memory, on free ports. It is gone when the test is.
+//! A shop for one test: an emulator on free ports with real function processes, real HTTP, and its own tables and
+//! queues in memory. It stops when the test ends.
 
 mod answer;
+mod backend;
 mod books;
 mod collector;
 mod permissions;
+mod process;
 mod shop;
 mod shopper;
-mod side;
 mod wait;
 
 pub use answer::Answer;
 pub use books::{Books, OrderRecord};
 pub use collector::{Collector, Spans};
+pub use process::kill;
 pub use shop::{Shop, Template};
-pub use shopper::{PATIENCE, Shopper, line, lines};
+pub use shopper::{Shopper, WAIT_TIMEOUT, line, lines};
 pub use wait::eventually;

@@ -1,5 +1,4 @@
-//! Which permissions the functions were seen to need, kept for the test that compares them with the
-//! template's policies.
+//! Writes down the permissions that the functions used, for the test that compares them with the template's policies.
 
 use std::path::Path;
 use std::{env, fs, thread};
@@ -9,7 +8,7 @@ use uuid::Uuid;
 
 use crate::shop::Shop;
 
-/// Names the folder in which each shop leaves a file of what its functions did; without it, none does.
+/// The variable with the folder for one file from each shop. Without it, nothing is written.
 const FOLDER_VARIABLE: &str = "HEDONIFY_PERMISSIONS_DIR";
 
 impl Drop for Shop {
@@ -18,14 +17,13 @@ impl Drop for Shop {
             return;
         };
         let runtime = Handle::current();
-        // A test that failed has seen only a part, and on a single thread nobody could answer.
+        // A failed test has used only a part of the permissions. On a single thread the emulator could not answer.
         if thread::panicking() || runtime.runtime_flavor() == RuntimeFlavor::CurrentThread {
             return;
         }
-        let metrics =
-            tokio::task::block_in_place(|| runtime.block_on(self.local("metrics?format=json")));
+        let metrics = tokio::task::block_in_place(|| runtime.block_on(self.metrics()));
         let file = Path::new(&folder).join(format!("{}.json", Uuid::now_v7()));
-        fs::write(&file, metrics["functions"].to_string())
-            .unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+        let functions = serde_json::to_string(&metrics.functions).expect("they become JSON");
+        fs::write(&file, functions).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
     }
 }

@@ -1,4 +1,4 @@
-//! Opening a shop.
+//! Starts a shop for a test.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -13,54 +13,56 @@ use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use domain::{MerchantId, Product, ProductId, Units};
 use emulator::{Emulator, Options, Realism};
+use emulator_api::{FunctionReport, Functions, Logs, Metrics, Token, Totals, paths};
 use jiff::Timestamp;
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use store::{Products, Stock};
 use uuid::Uuid;
 
+use crate::backend;
 use crate::shopper::Shopper;
-use crate::side;
 
-/// How long anything may take that is asked of a shop: far longer than it does, so that a test which waits for
-/// something that never comes ends, and says for what.
-const DEADLINE: Duration = Duration::from_secs(60);
+/// The timeout of every request. It is far longer than any takes: a test that waits in vain ends, and says for what it
+/// waited.
+const TIMEOUT: Duration = Duration::from_secs(60);
 
 const TEMPLATE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../template.yaml");
 
-/// Which shop is opened: the template's own, unless a test needs something else of it.
+/// The template of the shop, with the changes that a test needs.
 #[derive(Debug, Clone, Default)]
 pub struct Template {
-    /// Values of the template's parameters.
+    /// Values of parameters.
     pub parameters: BTreeMap<String, String>,
-    /// Texts of the template and what stands there instead.
+    /// Texts of the template and their replacements.
     pub replacements: Vec<(String, String)>,
-    /// How much like AWS the local cloud's DynamoDB and SQS behave.
+    /// Whether the emulator's DynamoDB and SQS have AWS's latencies and contention.
     pub realism: Realism,
 }
 
 impl Template {
-    /// Another value for a parameter.
+    /// Sets a parameter.
     #[must_use]
     pub fn parameter(mut self, name: &str, value: impl ToString) -> Self {
         self.parameters.insert(name.to_owned(), value.to_string());
         self
     }
 
-    /// Another text where the template has this one.
+    /// Replaces a text.
     #[must_use]
     pub fn replace(mut self, text: &str, by: &str) -> Self {
         self.replacements.push((text.to_owned(), by.to_owned()));
         self
     }
 
-    /// Latencies and contention like AWS's.
+    /// Gives DynamoDB and SQS the latencies and the contention of AWS.
     #[must_use]
     pub fn realistic(mut self) -> Self {
         self.realism = Realism::Aws { seed: 1 };
         self
     }
 
-    /// The template file to run: a copy if anything in it is replaced.
+    /// The template file to run: a copy if a text is replaced.
     fn file(&self) -> PathBuf {
         if self.replacements.is_empty() {
             return TEMPLATE.into();
@@ -85,7 +87,7 @@ impl Template {
 /// A running shop.
 #[derive(Debug)]
 pub struct Shop {
-    cloud: Emulator,
+    emulator: Emulator,
     pub(crate) http: reqwest::Client,
     pub(crate) dynamodb: aws_sdk_dynamodb::Client,
     sqs: aws_sdk_sqs::Client,
@@ -94,25 +96,19 @@ pub struct Shop {
 }
 
 impl Shop {
-    /// Opens a shop as the template describes it, with empty shelves.
-    ///
-    /// # Panics
-    /// When it does not open; says why.
+    /// Starts a shop with the template as it is, without products.
     pub async fn open() -> Shop {
         Shop::open_with(&Template::default()).await
     }
 
-    /// Opens a shop that differs from the template's in something.
-    ///
-    /// # Panics
-    /// When it does not open in time; says why, and over which DynamoDB and SQS.
+    /// Starts a shop with a changed template, without products.
     pub async fn open_with(template: &Template) -> Shop {
         let binaries = binaries();
-        let side = side::name();
+        let backend = backend::name();
         let file = template.file();
         let mut options = Options::new(&file);
-        options.aws_endpoint = side::aws_endpoint();
-        // At an endpoint of several shops, each has tables and queues of its own.
+        options.aws_endpoint = backend::endpoint();
+        // Shops at the same endpoint need different names for their tables and queues.
         options.stack_name = format!("e2e-{}", Uuid::now_v7().simple());
         options.port = 0;
         options.aws_port = 0;
@@ -123,41 +119,34 @@ impl Shop {
         if file != Path::new(TEMPLATE) {
             fs::remove_file(&file).expect("the copy of the template can be removed");
         }
-        let cloud = tokio::time::timeout(DEADLINE, prepared.start(binaries))
+        let emulator = tokio::time::timeout(TIMEOUT, prepared.start(binaries))
             .await
-            .unwrap_or_else(|_| panic!("no shop opened over {side} within {DEADLINE:?}"))
-            .unwrap_or_else(|error| panic!("the shop did not open over {side}: {error:#}"));
-        let environment = Environment(cloud.environment());
+            .unwrap_or_else(|_| panic!("no shop opened over {backend} within {TIMEOUT:?}"))
+            .unwrap_or_else(|error| panic!("the shop did not open over {backend}: {error:#}"));
+        let environment = Environment(emulator.environment());
         let configuration = environment.sdk_configuration();
         let dynamodb = aws_sdk_dynamodb::Client::new(&configuration);
-        let http = reqwest::Client::builder().timeout(DEADLINE).build();
+        let http = reqwest::Client::builder().timeout(TIMEOUT).build();
         Shop {
             products: Products::new(&dynamodb, environment.get("PRODUCTS_TABLE")),
             stock: Stock::new(&dynamodb, environment.get("STOCK_TABLE")),
             http: http.expect("an HTTP client"),
             dynamodb,
             sqs: aws_sdk_sqs::Client::new(&configuration),
-            cloud,
+            emulator,
         }
     }
 
-    /// Where the HTTP API is.
     pub fn api_url(&self) -> &str {
-        self.cloud.api_url()
+        self.emulator.api_url()
     }
 
-    /// The value of one of the variables that the template gives its functions.
-    ///
-    /// # Panics
-    /// When there is none.
+    /// The value of an environment variable of the functions.
     pub fn variable(&self, name: &str) -> &str {
-        Environment(self.cloud.environment()).get(name)
+        Environment(self.emulator.environment()).get(name)
     }
 
-    /// Puts a new product on the shelf.
-    ///
-    /// # Panics
-    /// When the tables refuse it.
+    /// Puts a new product on sale. Returns its id.
     pub async fn stocked(&self, name: &str, price: &str, units: Units) -> ProductId {
         let now = Timestamp::now();
         let merchant: MerchantId = "merchant".parse().expect("is an id");
@@ -187,10 +176,7 @@ impl Shop {
         id
     }
 
-    /// Takes a product out of the shop, as if it had never been.
-    ///
-    /// # Panics
-    /// When the table refuses.
+    /// Deletes a product from the table.
     pub async fn withdraw(&self, product: ProductId) {
         let key = aws_sdk_dynamodb::types::AttributeValue::S(product.to_string());
         self.dynamodb
@@ -202,144 +188,112 @@ impl Shop {
             .expect("the product is deleted");
     }
 
-    /// Somebody who has signed in.
-    ///
-    /// # Panics
-    /// When no token is given out.
+    /// A shopper who has signed in.
     pub async fn shopper(&self, name: &str) -> Shopper<'_> {
         let token = self.token(&json!({ "sub": name })).await;
-        Shopper::new(self, Some(token))
+        self.with_token(token)
     }
 
-    /// A merchant who has signed in. Those called `merchant` own what [`Shop::stocked`] puts on the
-    /// shelf.
-    ///
-    /// # Panics
-    /// When no token is given out.
+    /// A merchant who has signed in. The merchant with the name `merchant` owns the products of [`Shop::stocked`].
     pub async fn merchant(&self, name: &str) -> Shopper<'_> {
         let grant = json!({ "sub": name, "groups": ["merchants"] });
-        Shopper::new(self, Some(self.token(&grant).await))
+        self.with_token(self.token(&grant).await)
     }
 
-    /// Invokes the function that runs this binary, as the clock or another service would, and gives
-    /// its answer.
-    ///
-    /// # Panics
-    /// When it fails.
+    /// Invokes the function that runs this binary. Returns its answer.
     pub async fn invoke(&self, binary: &str, event: &Value) -> Value {
         let function = self.function(binary).await;
-        let name = function["logical_id"].as_str().unwrap_or_default();
+        let name = function.logical_id;
         let path = format!("2015-03-31/functions/{name}/invocations");
-        let url = format!("{}/{path}", self.cloud.aws_url());
+        let url = format!("{}/{path}", self.emulator.aws_url());
         let answer = self.http.post(url).json(event).send().await;
-        let answer = answer.expect("the local cloud answers");
+        let answer = answer.expect("the emulator answers");
         let failure = answer.headers().contains_key("x-amz-function-error");
         let answer: Value = answer.json().await.expect("the function answers in JSON");
         assert!(!failure, "{binary} failed: {answer}");
         answer
     }
 
-    /// Somebody with this token.
-    pub fn bearer(&self, token: impl Into<String>) -> Shopper<'_> {
-        Shopper::new(self, Some(token.into()))
+    /// A user with this access token.
+    pub fn with_token(&self, token: impl Into<String>) -> Shopper<'_> {
+        Shopper::new(&self.http, self.api_url(), Some(token.into()))
     }
 
-    /// Somebody who has not signed in.
-    pub fn stranger(&self) -> Shopper<'_> {
-        Shopper::new(self, None)
+    /// A user who has not signed in.
+    pub fn anonymous(&self) -> Shopper<'_> {
+        Shopper::new(&self.http, self.api_url(), None)
     }
 
-    /// A token with these claims, from the issuer that the local cloud plays.
-    ///
-    /// # Panics
-    /// When none is given out.
+    /// An access token with these claims, from the emulator's issuer.
     pub async fn token(&self, grant: &Value) -> String {
-        let url = format!("{}/_local/token", self.cloud.aws_url());
+        let url = format!("{}{}", self.emulator.aws_url(), paths::TOKEN);
         let answer = self.http.post(url).json(grant).send().await;
         let answer = answer.expect("the issuer answers");
-        let answer: Value = answer.json().await.expect("the issuer answers in JSON");
-        let token = answer["access_token"].as_str();
-        token
-            .unwrap_or_else(|| panic!("no token for {grant}: {answer}"))
-            .to_owned()
+        let token: Token = answer
+            .json()
+            .await
+            .expect("the issuer answers with a token");
+        token.access_token
     }
 
-    /// What the local cloud says of the function that runs this binary.
-    ///
-    /// # Panics
-    /// When there is none.
-    pub async fn function(&self, binary: &str) -> Value {
-        let report = self.local("functions").await;
-        let functions = report["functions"].as_array().expect("is a list");
-        let found = functions
-            .iter()
-            .find(|function| function["binary"] == binary);
-        found
-            .unwrap_or_else(|| panic!("no {binary} in {report}"))
-            .clone()
+    /// The emulator's report of the function that runs this binary.
+    pub async fn function(&self, binary: &str) -> FunctionReport {
+        let Functions { functions } = self.local(paths::FUNCTIONS).await;
+        let mut functions = functions.into_iter();
+        let found = functions.find(|function| function.binary == binary);
+        found.unwrap_or_else(|| panic!("no function runs {binary}"))
     }
 
-    /// The processes that run this binary now.
+    /// The ids of the processes that run this binary.
     pub async fn processes(&self, binary: &str) -> Vec<i32> {
-        let function = self.function(binary).await;
-        let pids = function["pids"].as_array().cloned().unwrap_or_default();
-        pids.iter()
-            .filter_map(|pid| pid.as_i64()?.try_into().ok())
-            .collect()
+        let pids = self.function(binary).await.pids.into_iter();
+        pids.filter_map(|pid| pid.try_into().ok()).collect()
     }
 
-    /// The log lines of the function that runs this binary that are JSON objects, oldest first.
+    /// The log lines of the function that runs this binary, if they are JSON, oldest first.
     pub async fn logs(&self, binary: &str) -> Vec<Value> {
         let function = self.function(binary).await;
-        let name = function["logical_id"].as_str().unwrap_or_default();
-        let answer = self
-            .local(&format!("logs?limit=100000&function={name}"))
-            .await;
-        let lines = answer["lines"].as_array().cloned().unwrap_or_default();
+        let name = &function.logical_id;
+        let query = format!("{}?limit=100000&function={name}", paths::LOGS);
+        let Logs { lines } = self.local(&query).await;
+        let lines = lines.iter();
         lines
-            .iter()
-            .filter_map(|line| serde_json::from_str(line["text"].as_str()?).ok())
+            .filter_map(|line| serde_json::from_str(&line.text).ok())
             .collect()
     }
 
-    /// Everything the functions printed, a line each, oldest first.
+    /// All lines that the functions printed, oldest first.
     pub async fn printed(&self) -> Vec<String> {
-        let answer = self.local("logs?limit=100000").await;
-        let lines = answer["lines"].as_array().cloned().unwrap_or_default();
-        lines
-            .iter()
-            .filter_map(|line| Some(line["text"].as_str()?.to_owned()))
-            .collect()
+        let Logs { lines } = self.local(&format!("{}?limit=100000", paths::LOGS)).await;
+        lines.into_iter().map(|line| line.text).collect()
     }
 
-    /// Whether its DynamoDB and SQS are the local cloud's own.
-    pub fn has_its_own_cloud(&self) -> bool {
-        side::aws_endpoint().is_none()
+    /// Whether the shop uses the emulator's own DynamoDB and SQS.
+    pub fn uses_emulator_services(&self) -> bool {
+        backend::endpoint().is_none()
     }
 
-    /// What the local cloud's meter has counted, in total.
-    pub async fn totals(&self) -> Value {
-        self.local("metrics").await["totals"].take()
+    /// The totals of the emulator's meter.
+    pub async fn totals(&self) -> Totals {
+        self.metrics().await.totals
     }
 
-    pub(crate) async fn local(&self, path: &str) -> Value {
-        let url = format!("{}/_local/{path}", self.cloud.aws_url());
+    pub(crate) async fn metrics(&self) -> Metrics {
+        self.local(&format!("{}?format=json", paths::METRICS)).await
+    }
+
+    async fn local<T: DeserializeOwned>(&self, path: &str) -> T {
+        let url = format!("{}{path}", self.emulator.aws_url());
         let answer = self
             .http
             .get(url)
             .send()
             .await
-            .expect("the local cloud answers");
-        answer
-            .json()
-            .await
-            .expect("the local cloud answers in JSON")
+            .expect("the emulator answers");
+        answer.json().await.expect("the emulator answers as agreed")
     }
 
-    /// Messages in the checkout queue, waiting or being decided.
-    ///
-    /// # Panics
-    /// When the queue does not tell.
+    /// The number of messages in the checkout queue, visible or not.
     pub async fn queued(&self) -> u32 {
         use aws_sdk_sqs::types::QueueAttributeName as Name;
         let counts = [
@@ -361,10 +315,7 @@ impl Shop {
             .sum()
     }
 
-    /// Puts a message in the checkout queue by hand.
-    ///
-    /// # Panics
-    /// When the queue refuses it.
+    /// Sends a message to the checkout queue.
     pub async fn enqueue(&self, body: &str) {
         let queue = self.variable("CHECKOUT_QUEUE_URL");
         let sent = self.sqs.send_message().queue_url(queue).message_body(body);
@@ -384,7 +335,7 @@ impl<'a> Environment<'a> {
         let id = self.get("AWS_ACCESS_KEY_ID");
         let secret = self.get("AWS_SECRET_ACCESS_KEY");
         let credentials = Credentials::new(id, secret, None, None, "e2e");
-        let timeouts = TimeoutConfig::builder().operation_timeout(DEADLINE).build();
+        let timeouts = TimeoutConfig::builder().operation_timeout(TIMEOUT).build();
         SdkConfig::builder()
             .behavior_version(BehaviorVersion::latest())
             .region(Region::new(self.get("AWS_REGION").to_owned()))
@@ -396,7 +347,7 @@ impl<'a> Environment<'a> {
     }
 }
 
-/// The functions' binaries, built once however many tests need them.
+/// The folder of the functions' binaries, which are built once for all tests of a program.
 fn binaries() -> &'static Path {
     static BINARIES: OnceLock<Result<PathBuf, String>> = OnceLock::new();
     let built = BINARIES.get_or_init(|| {

@@ -1,19 +1,16 @@
-//! Waiting for something to become true, never just for time to pass.
+//! Waits for a condition.
 
 use std::time::{Duration, Instant};
 
-use crate::side;
+use crate::backend;
 
-/// Time between two looks.
+/// The pause between two checks.
 const INTERVAL: Duration = Duration::from_millis(20);
 
-/// Looks again and again until there is something to see.
-///
-/// # Panics
-/// When there is nothing by the deadline; says what was waited for.
+/// Calls `look` again and again until it returns something. Panics after the timeout, and says what was awaited.
 pub async fn eventually<T>(
     what: &str,
-    deadline: Duration,
+    timeout: Duration,
     mut look: impl AsyncFnMut() -> Option<T>,
 ) -> T {
     let started = Instant::now();
@@ -23,9 +20,9 @@ pub async fn eventually<T>(
         }
         let waited = started.elapsed();
         assert!(
-            waited < deadline,
+            waited < timeout,
             "still waiting for {what} over {} after {waited:?}",
-            side::name()
+            backend::name()
         );
         tokio::time::sleep(INTERVAL).await;
     }

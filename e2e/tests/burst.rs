@@ -1,4 +1,4 @@
-//! A burst of buyers, measured. Alone in its program, so that no other test is measured with it.
+//! Measures a burst of buyers. It is the only test of its program, so that no other test runs at the same time.
 
 use std::time::{Duration, Instant};
 
@@ -8,7 +8,7 @@ use futures_util::{StreamExt as _, stream};
 const ORDERS: usize = 500;
 const CONNECTIONS: usize = 20;
 const DECIDED_WITHIN: Duration = Duration::from_secs(5);
-const MOST_TRANSACTIONS: u64 = 20;
+const MAX_TRANSACTIONS: u64 = 20;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_burst_is_decided_in_a_few_seconds_and_a_few_transactions() {
@@ -34,7 +34,7 @@ async fn a_burst_is_decided_in_a_few_seconds_and_a_few_transactions() {
 
     let books = shop.books().await;
     books.assert_balanced();
-    // The orders are in the books before the last batch has logged what it did.
+    // The orders are in the tables before the last batch writes its log line.
     let transactions = eventually("the log of every batch", DECIDED_WITHIN, || async {
         let logs = shop.logs("checkout-batch").await;
         let batches = logs
@@ -52,7 +52,7 @@ async fn a_burst_is_decided_in_a_few_seconds_and_a_few_transactions() {
     .await;
     println!("in {transactions} transactions");
     assert!(
-        transactions <= MOST_TRANSACTIONS,
+        transactions <= MAX_TRANSACTIONS,
         "{transactions} transactions"
     );
 }

@@ -10,6 +10,9 @@ use serde::Deserialize;
 
 use crate::seed;
 
+/// The emulator's own binary.
+const EMULATOR: &str = "emulator";
+
 #[derive(Debug, Deserialize)]
 struct Metadata {
     packages: Vec<Package>,
@@ -59,14 +62,20 @@ pub(crate) fn binaries<'a>(
 fn build_command(folder: &Path, metadata: &Metadata, names: BTreeSet<&str>) -> Command {
     let mut command = cargo(folder);
     command.args(["build", "--workspace"]);
+    let mut with_them = vec![seed::PROGRAM];
     if !cfg!(debug_assertions) {
         command.arg("--release");
+        // The emulator depends on a cdylib (dynoxide). If the selection has one, cargo compiles the libraries that it
+        // depends on with object code besides the bitcode for link-time optimisation, and otherwise without. With the
+        // emulator in every selection, the functions use the libraries that it was built with.
+        // Source: cargo's src/cargo/core/compiler/lto.rs.
+        with_them.push(EMULATOR);
     }
-    for name in names {
+    let with_them = with_them
+        .into_iter()
+        .filter(|name| metadata.has_binary(name));
+    for name in names.iter().copied().chain(with_them) {
         command.args(["--bin", name]);
-    }
-    if metadata.has_binary(seed::PROGRAM) {
-        command.args(["--bin", seed::PROGRAM]);
     }
     command
 }
@@ -94,8 +103,8 @@ fn metadata(folder: &Path) -> anyhow::Result<Metadata> {
 /// this build would differ from one that is started in a shell, and each would make the other build everything again.
 const ABOUT_OUR_PACKAGE: [&str; 2] = ["CARGO_PKG_", "CARGO_MANIFEST_"];
 
-/// The cargo that runs this program, or the one in the PATH.
-fn cargo(folder: &Path) -> Command {
+/// A call of cargo in this folder: of the cargo that runs this program, or the one in the PATH.
+pub fn cargo(folder: &Path) -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     let names = std::env::vars_os().map(|(name, _)| name);
     let about_us = |name: &OsString| {

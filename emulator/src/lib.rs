@@ -36,6 +36,7 @@ mod start;
 mod template;
 mod trace;
 
+pub use build::cargo;
 pub use net::ListenError;
 pub use simulation::Realism;
 pub use start::{Emulator, Options, Prepared, prepare};

@@ -1,4 +1,4 @@
-// What shoppers do, and what is measured of it.
+// The requests of shoppers, and the metrics of them.
 
 import { check, sleep } from "k6";
 import http, { type RefinedResponse } from "k6/http";
@@ -27,11 +27,11 @@ export interface Order {
 
 type Answer = RefinedResponse<"text">;
 
-/** A shopper who saw no decision after so many looks is counted as left alone. */
-const MOST_LOOKS = 60;
+/** An order without a decision after this time is counted as undecided. */
+const GIVE_UP_SECONDS = 60;
 
-/** Between two looks at an order that is not decided yet; what the API's Retry-After says. */
-const LOOK_AGAIN_SECONDS = 1;
+/** The pause between two polls of a pending order; the API's Retry-After has the same value. */
+const POLL_SECONDS = 1;
 
 const acceptance = new Trend("checkout_acceptance", true);
 const decision = new Trend("checkout_decision", true);
@@ -45,16 +45,23 @@ const paid = new Counter("orders_paid");
 const cancelled = new Counter("orders_cancelled");
 const unexpected = new Rate("unexpected_answers");
 
-/** Card numbers that the payment provider's test mode knows. */
+/** Test cards of the payment provider. */
 const GOOD_CARD = "4242424242424242";
 const DECLINED_CARD = "4000000000000002";
 
-/** What makes a run fail; the numbers are milliseconds. */
+/** The run fails if it breaks one of these. The arguments are milliseconds. */
 export function thresholds(acceptanceP95: number, decisionP95: number) {
   return {
     checkout_acceptance: [`p(95)<${acceptanceP95}`],
     checkout_decision: [`p(95)<${decisionP95}`],
-    // A counter that nobody counts up has no samples, so this must hold for zero too.
+    ...correctness(),
+  };
+}
+
+/** The thresholds that do not depend on the load: every order is decided and every answer is as expected. */
+export function correctness() {
+  return {
+    // A counter that was never increased has no samples. This threshold holds then, too.
     orders_undecided: ["count<1"],
     unexpected_answers: ["rate<0.001"],
     checks: ["rate>0.999"],
@@ -78,36 +85,48 @@ export function products(): Product[] {
   return all;
 }
 
+/** The product with the id in PRODUCT. Without PRODUCT, the available product that `compare` sorts first. */
+export function wantedProduct(compare: (a: Product, b: Product) => number): Product {
+  const offered = products();
+  const wanted = __ENV.PRODUCT
+    ? offered.find(({ product_id }) => product_id === __ENV.PRODUCT)
+    : offered.filter(({ available }) => available > 0).sort(compare)[0];
+  if (!wanted) {
+    throw new Error(__ENV.PRODUCT ? `there is no product ${__ENV.PRODUCT}` : "nothing is available");
+  }
+  return wanted;
+}
+
 /** One product as a shopper sees it now. */
 export function product(id: string): Product | undefined {
   const answer = http.get(`${BASE_URL}/products/${id}`, tagged("GET /products/{product_id}"));
   return expected(answer, 200) ? (answer.json() as unknown as Product) : undefined;
 }
 
-/** Opens a cart with these goods. Gives its id. */
+/** Opens a cart with these lines. Returns its id. */
 export function openCart(token: string, lines: Line[]): string | undefined {
   const answer = post("/carts", token, { lines }, "POST /carts");
   return expected(answer, 201) ? String(answer.json("cart_id")) : undefined;
 }
 
-/** Puts one more line into the cart. */
+/** Adds a line to the cart. */
 export function addToCart(token: string, cart: string, line: Line): boolean {
   return expected(post(`/carts/${cart}/items`, token, line, "POST /carts/{cart_id}/items"), 200);
 }
 
-/** Checks a cart out. Gives the order's id once it is accepted. */
+/** Checks a cart out. Returns the order's id if the checkout is accepted. */
 export function checkOut(token: string, cart: string): string | undefined {
   return submitted(post(`/carts/${cart}/checkout`, token, undefined, "POST /carts/{cart_id}/checkout"));
 }
 
-/** Buys with one click. Gives the order's id once it is accepted. */
+/** Buys with one click. Returns the order's id if the checkout is accepted. */
 export function buyAtOnce(token: string, lines: Line[]): string | undefined {
   return submitted(post("/checkouts", token, { lines }, "POST /checkouts"));
 }
 
 function submitted(answer: Answer): string | undefined {
   if (answer.status === 409) {
-    // The shop knows that this is sold out and says so without queueing.
+    // The shop knows that this is sold out and answers so without queueing.
     unexpected.add(false);
     refusedAtOnce.add(1);
     return undefined;
@@ -120,11 +139,11 @@ function submitted(answer: Answer): string | undefined {
   return String(answer.json("order_id"));
 }
 
-/** Looks at the order now and then until it is decided, or until the shopper has had enough. */
-export function untilDecided(token: string, orderId: string): Order | undefined {
+/** Polls the order until it is decided, or until the time is up. */
+export function untilDecided(token: string, orderId: string, pollSeconds = POLL_SECONDS): Order | undefined {
   const begun = Date.now();
-  for (let looks = 0; looks < MOST_LOOKS; looks++) {
-    sleep(LOOK_AGAIN_SECONDS);
+  while (Date.now() - begun < GIVE_UP_SECONDS * 1000) {
+    sleep(pollSeconds);
     const order = look(token, orderId);
     if (order && order.status !== "PENDING") {
       seen.add(Date.now() - begun);
@@ -144,13 +163,13 @@ export function pay(token: string, orderId: string) {
   }
 }
 
-/** Tries to pay an order with a card that is declined; it can still be paid. */
-export function payInVain(token: string, orderId: string) {
+/** Tries to pay an order with a card that is declined. The order can still be paid. */
+export function payWithDeclinedCard(token: string, orderId: string) {
   const card = { card_number: DECLINED_CARD };
   expected(post(`/orders/${orderId}/payment`, token, card, "POST /orders/{order_id}/payment"), 402);
 }
 
-/** Calls an order off, paid or not. */
+/** Cancels an order, paid or not. */
 export function cancel(token: string, orderId: string) {
   const path = `/orders/${orderId}/cancellation`;
   if (expected(post(path, token, undefined, "POST /orders/{order_id}/cancellation"), 200)) {
@@ -178,7 +197,7 @@ function decided(order: Order) {
 }
 
 function milliseconds(time: string | undefined): number {
-  // Finer than milliseconds is more than a Date can read.
+  // Date.parse reads no more than three digits of a second.
   return Date.parse((time || "").replace(/(\.\d{3})\d+/, "$1"));
 }
 

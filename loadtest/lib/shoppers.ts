@@ -1,6 +1,6 @@
-// Who the shoppers are: each of k6's virtual users is one, with a token made the first time it needs it.
-// k6 gives every virtual user a copy of what setup() returns: with all tokens in there, the time that
-// takes would grow with the square of the shoppers.
+// Access tokens: each of k6's virtual users is one shopper and gets a token when it first needs one.
+// The tokens are not made in setup(): k6 copies its result to every virtual user, so the time would grow with the
+// square of the number of shoppers.
 
 import { fail } from "k6";
 import exec from "k6/execution";
@@ -9,7 +9,7 @@ import { TOKENS, TOKEN_URL } from "./target.ts";
 
 let token: string | undefined;
 
-/** This shopper's token; one of those that were given, if any were. */
+/** This shopper's token: one of those in TOKEN, if there are any, or else a new one. */
 export function myToken(): string {
   token ??= TOKENS.length > 0 ? TOKENS[exec.vu.idInTest % TOKENS.length]! : signIn(`shopper-${exec.vu.idInTest}`);
   return token;

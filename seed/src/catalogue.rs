@@ -1,4 +1,4 @@
-//! A file of products with the units of each.
+//! A file of products, each with its first stock.
 
 use std::collections::HashSet;
 use std::fs;
@@ -11,44 +11,38 @@ use serde::Deserialize;
 
 const SHIPPED: &str = include_str!("../products.json");
 
-/// The products of one file. No id and no merchant's product name is in it twice.
+/// The products of one file. Ids are unique, and so are the names of one merchant's products.
 #[derive(Debug, Clone)]
 pub struct Catalogue(Vec<Offer>);
 
-/// A product with the units it is first stocked with.
+/// A product with its first stock.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Offer {
-    /// A UUIDv7: its time is when the product was first offered.
+    /// A UUIDv7. Its time is the product's `created_at`.
     pub product_id: ProductId,
     /// The `sub` of its merchant's token.
     pub merchant_id: MerchantId,
-    /// What shoppers read first.
     pub name: ProductName,
-    /// A few sentences.
     pub description: Description,
-    /// Of one unit.
     pub price: Money,
-    /// Units to put on the shelf.
+    /// Units of the first stock.
     pub supply: Units,
-    /// Wanted by far more shoppers than there are units: what flash sales and load tests aim at.
+    /// Whether far more shoppers want it than there are units. Flash sales and load tests use such a product.
     #[serde(default)]
     pub hot: bool,
 }
 
 impl Catalogue {
     /// The products that come with the shop.
-    ///
-    /// # Errors
-    /// None, once this crate's tests have passed.
     pub fn shipped() -> Result<Catalogue> {
         Catalogue::parse(SHIPPED).context("products.json")
     }
 
-    /// The products of a file of one's own.
+    /// The products of another file.
     ///
     /// # Errors
-    /// When it cannot be read or something in it is not as it must be; tells where and what.
+    /// When the file cannot be read or breaks a rule; the error names the product and the rule.
     pub fn read(file: &Path) -> Result<Catalogue> {
         let shown = file.display();
         let text = fs::read_to_string(file).with_context(|| format!("cannot read {shown}"))?;
@@ -73,17 +67,14 @@ impl Catalogue {
         Ok(Catalogue(offers))
     }
 
-    /// All of them, in the file's order.
+    /// The offers in the file's order.
     pub fn offers(&self) -> &[Offer] {
         &self.0
     }
 }
 
 impl Offer {
-    /// The product as it is entered in the books: the same each time, so loading again changes nothing.
-    ///
-    /// # Errors
-    /// When its id tells no time.
+    /// The product as it is written to the table. It is the same at every load, so loading again changes nothing.
     pub fn product(&self) -> Result<Product> {
         let offered_at = self.offered_at()?;
         Ok(Product {
@@ -103,7 +94,7 @@ impl Offer {
         ensure!(uuid.get_version_num() == 7, "its id is not a UUIDv7");
         let (seconds, nanoseconds) = uuid
             .get_timestamp()
-            .context("its id tells no time")?
+            .context("its id has no time")?
             .to_unix();
         Ok(Timestamp::new(
             i64::try_from(seconds)?,
@@ -140,14 +131,14 @@ mod tests {
     }
 
     #[test]
-    fn a_products_time_is_its_ids() {
+    fn a_product_was_created_at_the_time_of_its_id() {
         let lamp = Catalogue::shipped().unwrap().offers()[0].product().unwrap();
         assert_eq!(lamp.created_at.to_string(), "2025-11-03T09:00:00Z");
         assert_eq!(lamp.updated_at, lamp.created_at);
     }
 
     #[test]
-    fn a_bad_file_is_told_where_and_why() {
+    fn a_bad_file_is_refused_with_the_place_and_the_reason() {
         const ID: &str = "019a48f1-d680-73a0-aef2-daca67fc8886";
         const OTHER_ID: &str = "019a48f8-3f20-7aed-a1c5-c96ba44c9d88";
         const NOT_V7: &str = "8f14e45f-ceea-4672-8d4f-0f2b6f3d6a11";
@@ -180,8 +171,11 @@ mod tests {
             ),
         ] {
             let error = Catalogue::parse(&format!("[{offers}]")).expect_err(complaint);
-            let said = format!("{error:#}");
-            assert!(said.contains(complaint), "{complaint:?} is not in {said:?}");
+            let error = format!("{error:#}");
+            assert!(
+                error.contains(complaint),
+                "{complaint:?} is not in {error:?}"
+            );
         }
     }
 }

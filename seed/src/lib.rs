@@ -1,4 +1,4 @@
-//! The shop's first products, and how they get onto its shelves.
+//! The shop's first products, and loading them into a shop.
 
 mod catalogue;
 mod load;

@@ -1,4 +1,4 @@
-//! Putting a catalogue's products into the shop.
+//! Loading a catalogue's products into a shop.
 
 use anyhow::{Result, bail};
 use futures_util::{StreamExt, TryStreamExt, stream};
@@ -6,37 +6,34 @@ use store::{ProductError, ProductNames, Products, Stock};
 
 use crate::catalogue::{Catalogue, Offer};
 
-/// Products written side by side.
+/// Products written at the same time.
 const PARALLEL: usize = 16;
 
-/// What came of loading a catalogue.
+/// The counts of a load.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Loaded {
-    /// Products that the shop did not have.
+    /// Products that were new to the shop.
     pub products: usize,
-    /// Products that were put on the shelf for the first time.
+    /// Products that had no stock entry before.
     pub stocked: usize,
 }
 
-/// The tables that make a product one that shoppers can buy and its merchant can manage.
+/// The tables that a product is written to.
 #[derive(Debug, Clone)]
 pub struct Shelves {
-    /// What is offered.
     pub products: Products,
-    /// Under which names.
     pub names: ProductNames,
-    /// How many units there are.
     pub stock: Stock,
 }
 
-/// Puts a catalogue's products into the shop, and calls `progress` with the number done after each.
+/// Loads a catalogue's products into the shop. Calls `progress` after each product with the number done.
 ///
-/// Only what is missing is written. So it may run again at any time, also after it was cut short:
-/// it never undoes a sale, and never what a merchant has changed since.
+/// Only missing entries are written. So a load may be repeated at any time, also after it was interrupted:
+/// it never undoes a sale or a merchant's change.
 ///
 /// # Errors
-/// When a table cannot be read or written, or a merchant sells something else under the name of one
-/// of these products; what was loaded until then stays.
+/// When a table cannot be read or written, or a merchant sells another product under the name of one
+/// of these. Products that were loaded until then stay.
 pub async fn load(
     shelves: &Shelves,
     catalogue: &Catalogue,
@@ -65,7 +62,7 @@ pub async fn load(
 }
 
 impl Shelves {
-    /// The stock comes first: whatever shoppers can see, they can buy.
+    /// Writes the stock first, so that shoppers can buy a product as soon as they can see it.
     async fn put_on_sale(&self, offer: &Offer, is_new: bool) -> Result<Loaded> {
         let stocked = self.stock.put_new(offer.product_id, offer.supply).await?;
         let created = is_new && self.create(offer).await?;
@@ -75,7 +72,7 @@ impl Shelves {
         })
     }
 
-    /// Offers the product, unless somebody else who loads the same catalogue was faster.
+    /// Creates the product, unless another load of the same catalogue was faster.
     async fn create(&self, offer: &Offer) -> Result<bool> {
         match self.products.create(&self.names, &offer.product()?).await {
             Ok(()) => Ok(true),

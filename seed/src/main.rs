@@ -1,22 +1,22 @@
-//! `cargo run -p seed -- --endpoint http://127.0.0.1:4566` fills a shop's shelves.
+//! `cargo run --bin seed -- --endpoint http://127.0.0.1:4566` loads products into a shop.
 
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use clap::Parser;
-use cloud::{Cloud, CloudArguments};
+use deployment::{Deployment, DeploymentArguments};
 use seed::{Catalogue, Offer, Shelves, load};
 use store::{ProductNames, Products, Stock};
 
-/// How many products are loaded between two lines of progress.
+/// Products between two lines of progress.
 const PROGRESS_STEP: usize = 500;
 
-/// Loads products into the shop. Only what is missing is written, so it may run again at any time:
-/// it never undoes a sale.
+/// Loads products into the shop. Only missing entries are written, so it may run again at any time: it never
+/// undoes a sale.
 #[derive(Debug, Parser)]
 struct Arguments {
     #[command(flatten)]
-    cloud: CloudArguments,
+    deployment: DeploymentArguments,
     /// A file of products [default: those that come with the shop]
     #[arg(long)]
     file: Option<PathBuf>,
@@ -38,36 +38,42 @@ async fn main() -> Result<()> {
         Some(file) => Catalogue::read(file)?,
         None => Catalogue::shipped()?,
     };
-    let cloud = Cloud::connect(&arguments.cloud).await?;
-    let shelves = shelves(&arguments, &cloud).await?;
-    fill(&cloud, &shelves, &catalogue).await
+    let deployment = Deployment::connect(&arguments.deployment).await?;
+    let shelves = shelves(&arguments, &deployment).await?;
+    fill(&deployment, &shelves, &catalogue).await
 }
 
-async fn shelves(arguments: &Arguments, cloud: &Cloud) -> Result<Shelves> {
+async fn shelves(arguments: &Arguments, deployment: &Deployment) -> Result<Shelves> {
     let products = arguments.products_table.as_deref();
     let names = arguments.product_names_table.as_deref();
     let stock = arguments.stock_table.as_deref();
-    let products = cloud.table("ProductsTable", products, "--products-table");
-    let names = cloud.table("ProductNamesTable", names, "--product-names-table");
-    let stock = cloud.table("StockTable", stock, "--stock-table");
+    let products = deployment.table("ProductsTable", products, "--products-table");
+    let names = deployment.table("ProductNamesTable", names, "--product-names-table");
+    let stock = deployment.table("StockTable", stock, "--stock-table");
     Ok(Shelves {
-        products: Products::new(cloud.dynamodb(), products.await?),
+        products: Products::new(deployment.dynamodb(), products.await?),
         names: ProductNames::new(names.await?),
-        stock: Stock::new(cloud.dynamodb(), stock.await?),
+        stock: Stock::new(deployment.dynamodb(), stock.await?),
     })
 }
 
-async fn fill(cloud: &Cloud, shelves: &Shelves, catalogue: &Catalogue) -> Result<()> {
+async fn fill(deployment: &Deployment, shelves: &Shelves, catalogue: &Catalogue) -> Result<()> {
     let all = catalogue.offers().len();
-    eprintln!("Loading {all} products into the shop at {}", cloud.place());
+    eprintln!(
+        "Loading {all} products into the shop at {}",
+        deployment.location()
+    );
     let progress = |done| {
         if done % PROGRESS_STEP == 0 {
             eprintln!("  {done} of {all}");
         }
     };
-    let loaded = load(shelves, catalogue, progress)
-        .await
-        .with_context(|| format!("loading into {} failed; run it again", cloud.place()))?;
+    let loaded = load(shelves, catalogue, progress).await.with_context(|| {
+        format!(
+            "loading into {} failed; run it again",
+            deployment.location()
+        )
+    })?;
     println!(
         "{} products are new, {} were stocked; what was there already is unchanged.",
         loaded.products, loaded.stocked

@@ -1,4 +1,4 @@
-//! Each way to damage the books, one at a time.
+//! The audit finds each kind of damage to the tables.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use jiff::SignedDuration;
 
 use crate::shop::Shop;
 
-const AT_ONCE: Duration = Duration::ZERO;
+const NO_WAIT: Duration = Duration::ZERO;
 
 fn faults(report: &Report) -> Vec<Fault> {
     report
@@ -19,18 +19,18 @@ fn faults(report: &Report) -> Vec<Fault> {
 }
 
 async fn assert_found(shop: &Shop, expected: &[Fault]) {
-    let report = shop.audit(AT_ONCE).await;
+    let report = shop.audit(NO_WAIT).await;
     assert_eq!(report.verdict, Verdict::Off);
     assert_eq!(faults(&report), expected, "{}", report.show(10));
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn honest_books_balance() {
+async fn undamaged_books_balance() {
     let shop = Shop::open().await;
     let (plenty, scarce) = (shop.stocked(100).await, shop.stocked(3).await);
     shop.sold(10, &[(plenty, 2)]).await;
     shop.sold(5, &[(plenty, 1), (scarce, 1)]).await;
-    let report = shop.audit(AT_ONCE).await;
+    let report = shop.audit(NO_WAIT).await;
     assert_eq!(report.verdict, Verdict::Balanced, "{}", report.show(10));
     assert_eq!((report.books.orders, report.books.carts), (15, 15));
     let held = |product| report.books.products[&product].held;
@@ -46,13 +46,13 @@ async fn books_of_many_pages_are_read_once_and_to_the_end() {
         lines.push((shop.stocked(10_000).await, 1));
     }
     shop.sold(1_500, &lines).await;
-    let report = shop.audit(AT_ONCE).await;
+    let report = shop.audit(NO_WAIT).await;
     assert_eq!(report.verdict, Verdict::Balanced, "{}", report.show(3));
     assert_eq!((report.books.orders, report.books.carts), (1_500, 1_500));
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_unit_sold_twice_is_seen() {
+async fn a_unit_sold_twice_is_found() {
     let shop = Shop::open().await;
     let product = shop.stocked(10).await;
     shop.sold(4, &[(product, 1)]).await;
@@ -62,7 +62,7 @@ async fn a_unit_sold_twice_is_seen() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_unit_that_is_nowhere_is_seen() {
+async fn a_lost_unit_is_found() {
     let shop = Shop::open().await;
     let product = shop.stocked(10).await;
     shop.sold(4, &[(product, 1)]).await;
@@ -72,7 +72,7 @@ async fn a_unit_that_is_nowhere_is_seen() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn stock_below_zero_is_seen() {
+async fn stock_below_zero_is_found() {
     let shop = Shop::open().await;
     let product = shop.stocked(4).await;
     shop.sold(4, &[(product, 1)]).await;
@@ -85,7 +85,7 @@ async fn stock_below_zero_is_seen() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn orders_of_a_product_that_was_never_stocked_are_seen() {
+async fn orders_of_a_product_that_was_never_stocked_are_found() {
     let shop = Shop::open().await;
     let product = shop.stocked(10).await;
     shop.sold(1, &[(product, 1)]).await;
@@ -94,7 +94,7 @@ async fn orders_of_a_product_that_was_never_stocked_are_seen() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_order_that_lost_a_line_is_seen() {
+async fn an_order_that_lost_a_line_is_found() {
     let shop = Shop::open().await;
     let (lamp, shade) = (shop.stocked(10).await, shop.stocked(10).await);
     let orders = shop.sold(2, &[(lamp, 1), (shade, 1)]).await;
@@ -103,7 +103,7 @@ async fn an_order_that_lost_a_line_is_seen() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn orders_that_are_not_whole_are_seen() {
+async fn malformed_orders_are_found() {
     for damage in [
         "SET #status = :odd",
         "REMOVE #status",
@@ -120,7 +120,7 @@ async fn orders_that_are_not_whole_are_seen() {
         let product = shop.stocked(10).await;
         let orders = shop.sold(2, &[(product, 1)]).await;
         shop.damage_order(&orders[1], damage).await;
-        let report = shop.audit(AT_ONCE).await;
+        let report = shop.audit(NO_WAIT).await;
         assert_eq!(report.verdict, Verdict::Off, "{damage}");
         assert_eq!(
             report.books.faults.count(Fault::DamagedOrder),
@@ -133,7 +133,7 @@ async fn orders_that_are_not_whole_are_seen() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_total_that_does_not_add_up_is_seen() {
+async fn a_total_that_does_not_add_up_is_found() {
     let shop = Shop::open().await;
     let product = shop.stocked(10).await;
     let orders = shop.sold(2, &[(product, 1)]).await;
@@ -142,7 +142,7 @@ async fn a_total_that_does_not_add_up_is_seen() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_order_that_vanished_is_seen() {
+async fn an_order_that_vanished_is_found() {
     let shop = Shop::open().await;
     let product = shop.stocked(10).await;
     let orders = shop.sold(2, &[(product, 1)]).await;
@@ -151,7 +151,7 @@ async fn an_order_that_vanished_is_seen() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_accepted_checkout_that_nobody_decided_is_seen() {
+async fn an_undecided_checkout_is_found() {
     let shop = Shop::open().await;
     let product = shop.stocked(10).await;
     let forgotten = shop.submitted(1, &[(product, 1)]).await;
@@ -161,7 +161,7 @@ async fn an_accepted_checkout_that_nobody_decided_is_seen() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_unpaid_order_that_never_expired_is_seen() {
+async fn an_unpaid_order_that_never_expired_is_found() {
     let mut shop = Shop::open().await;
     let product = shop.stocked(10).await;
     shop.set_payment_window(SignedDuration::from_mins(-2));
@@ -170,12 +170,12 @@ async fn an_unpaid_order_that_never_expired_is_seen() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn while_checkouts_are_on_their_way_nothing_is_claimed() {
+async fn there_is_no_verdict_while_checkouts_are_queued() {
     let shop = Shop::open().await;
     let product = shop.stocked(10).await;
     shop.submitted(1, &[(product, 1)]).await;
     shop.set_backlog(1);
-    let report = shop.audit(AT_ONCE).await;
+    let report = shop.audit(NO_WAIT).await;
     assert_eq!((report.verdict, report.backlog), (Verdict::Unsettled, 1));
 }
 

@@ -1,4 +1,4 @@
-//! The audit against real tables: honest books balance, and each kind of damage is seen.
+//! The audit of real tables.
 
 mod damage;
 mod program;

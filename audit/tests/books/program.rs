@@ -1,4 +1,4 @@
-//! What the program says, and its exit code.
+//! The program's messages and exit codes.
 
 use std::process::Output;
 
@@ -7,7 +7,7 @@ use tokio::process::Command;
 
 use crate::shop::Shop;
 
-/// Runs the program with nothing of this machine's AWS settings.
+/// Runs the program without this machine's AWS settings.
 async fn audit(arguments: &[&str]) -> (i32, String) {
     let Output {
         status,
@@ -19,9 +19,9 @@ async fn audit(arguments: &[&str]) -> (i32, String) {
         .output()
         .await
         .expect("the program runs");
-    let said = [stdout, stderr].concat();
-    let said = String::from_utf8(said).expect("UTF-8");
-    (status.code().expect("an exit code"), said)
+    let output = [stdout, stderr].concat();
+    let output = String::from_utf8(output).expect("UTF-8");
+    (status.code().expect("an exit code"), output)
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -29,32 +29,32 @@ async fn the_exit_code_is_the_verdict() {
     let shop = Shop::open().await;
     let product = shop.stocked(10).await;
     shop.sold(3, &[(product, 2)]).await;
-    let (code, said) = audit(&["--endpoint", &shop.endpoint]).await;
-    assert_eq!(code, 0, "{said}");
+    let (code, output) = audit(&["--endpoint", &shop.endpoint]).await;
+    assert_eq!(code, 0, "{output}");
     assert!(
-        said.contains("The books balance: 1 products, 3 orders and 3 carts read."),
-        "{said}"
+        output.contains("The books balance: 1 products, 3 orders and 3 carts read."),
+        "{output}"
     );
 
     shop.damage_stock(product, "SET available = available + :one")
         .await;
-    let (code, said) = audit(&["--endpoint", &shop.endpoint]).await;
-    assert_eq!(code, 1, "{said}");
+    let (code, output) = audit(&["--endpoint", &shop.endpoint]).await;
+    assert_eq!(code, 1, "{output}");
     assert!(
-        said.contains("NO: +1") && said.contains("THE BOOKS ARE OFF"),
-        "{said}"
+        output.contains("NO: +1") && output.contains("THE BOOKS ARE OFF"),
+        "{output}"
     );
 
     shop.set_backlog(7);
     shop.damage_stock(product, "SET available = available - :one")
         .await;
-    let (code, said) = audit(&["--endpoint", &shop.endpoint, "--wait", "0"]).await;
-    assert_eq!(code, 2, "{said}");
-    assert!(said.contains("7 checkouts on their way"), "{said}");
+    let (code, output) = audit(&["--endpoint", &shop.endpoint, "--wait", "0"]).await;
+    assert_eq!(code, 2, "{output}");
+    assert!(output.contains("7 checkouts on their way"), "{output}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn it_tells_why_it_cannot_run() {
+async fn an_error_says_why_the_audit_cannot_run() {
     let closed = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let nowhere = format!("http://{}", closed.local_addr().expect("an address"));
     drop(closed);
@@ -71,8 +71,11 @@ async fn it_tells_why_it_cannot_run() {
             "--stock-table",
         ),
     ] {
-        let (code, said) = audit(&arguments).await;
-        assert_eq!(code, 2, "{said}");
-        assert!(said.contains(complaint), "{complaint:?} is not in {said:?}");
+        let (code, output) = audit(&arguments).await;
+        assert_eq!(code, 2, "{output}");
+        assert!(
+            output.contains(complaint),
+            "{complaint:?} is not in {output:?}"
+        );
     }
 }

@@ -1,4 +1,4 @@
-//! A shop whose books a test may damage.
+//! A shop whose tables a test may damage.
 
 use std::collections::HashMap;
 use std::env;
@@ -6,9 +6,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use audit::{Patience, Progress, Report};
+use audit::{Progress, Report, WaitLimits};
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
 use aws_sdk_dynamodb::types::{
     AttributeDefinition, AttributeValue, BillingMode, KeySchemaElement, KeyType,
     ScalarAttributeType,
@@ -19,6 +18,7 @@ use axum::extract::{DefaultBodyLimit, State};
 use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
 use axum::response::{IntoResponse, Response};
+use deployment::Deployment;
 use domain::{Cart, Checkout, Money, OrderLine, ProductId, Quantity, UserId};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
@@ -39,14 +39,15 @@ pub(crate) struct Shop {
     pub(crate) endpoint: String,
     client: Client,
     sqs: aws_sdk_sqs::Client,
-    front: Arc<Front>,
+    proxy: Arc<Proxy>,
     payment_window: SignedDuration,
 }
 
-/// The one port that a cloud has: tables behind it, and a queue that holds what the test says.
-struct Front {
+/// One endpoint for both services, as the emulator has it: forwards DynamoDB's calls, and answers for a queue of
+/// the length that the test sets.
+struct Proxy {
     tables: String,
-    /// Twelve digits, as local clouds take an account's id for an access key, and keep accounts apart.
+    /// Twelve digits: endpoints such as LocalStack take such an access key for an account id, and keep accounts apart.
     account: String,
     forward: reqwest::Client,
     backlog: AtomicU64,
@@ -56,7 +57,7 @@ impl Shop {
     pub(crate) async fn open() -> Shop {
         let tables = tables().await;
         println!("this runs on DynamoDB at {tables}");
-        let front = Arc::new(Front {
+        let proxy = Arc::new(Proxy {
             tables,
             account: format!("{:012}", Uuid::now_v7().as_u128() % 1_000_000_000_000),
             forward: reqwest::Client::new(),
@@ -66,43 +67,30 @@ impl Shop {
         let router = Router::new()
             .fallback(pass)
             .layer(DefaultBodyLimit::disable())
-            .with_state(front.clone());
+            .with_state(proxy.clone());
         tokio::spawn(async move { axum::serve(listener, router).await });
-        let config = aws_sdk_dynamodb::Config::builder()
-            .behavior_version(BehaviorVersion::latest())
-            .region(Region::new("us-east-1"))
-            .credentials_provider(Credentials::new("test", "test", None, None, "test"))
-            .http_client(aws_smithy_http_client::Builder::new().build_http())
-            .endpoint_url(&endpoint)
-            .build();
-        let sqs = aws_sdk_sqs::Config::builder()
-            .behavior_version(BehaviorVersion::latest())
-            .region(Region::new("us-east-1"))
-            .credentials_provider(Credentials::new("test", "test", None, None, "test"))
-            .http_client(aws_smithy_http_client::Builder::new().build_http())
-            .endpoint_url(&endpoint)
-            .build();
-        let client = Client::from_conf(config);
+        let deployment = Deployment::at(&endpoint).await.expect("an endpoint");
+        let client = deployment.dynamodb().clone();
         create_table(&client, STOCK, &["product_id"]).await;
         create_table(&client, ORDERS, &["user_id", "order_id"]).await;
         create_table(&client, CARTS, &["cart_id"]).await;
         Shop {
             endpoint,
             client,
-            sqs: aws_sdk_sqs::Client::from_conf(sqs),
-            front,
+            sqs: deployment.sqs().clone(),
+            proxy,
             payment_window: SignedDuration::from_mins(15),
         }
     }
 
-    /// How long orders decided from now on may stay unpaid; below zero, they are late at once.
+    /// Sets the time to pay of orders decided from now on. If it is negative, they are overdue at once.
     pub(crate) fn set_payment_window(&mut self, window: SignedDuration) {
         self.payment_window = window;
     }
 
-    /// Messages that the queue says it holds.
+    /// Sets the length of the queue.
     pub(crate) fn set_backlog(&self, messages: u64) {
-        self.front.backlog.store(messages, Ordering::SeqCst);
+        self.proxy.backlog.store(messages, Ordering::SeqCst);
     }
 
     pub(crate) async fn stocked(&self, supply: u64) -> ProductId {
@@ -112,7 +100,7 @@ impl Shop {
         product
     }
 
-    /// Submits carts an hour ago, each with these lines, and decides none of them.
+    /// Creates carts that were submitted an hour ago with these lines, and are not decided.
     pub(crate) async fn submitted(
         &self,
         count: usize,
@@ -141,7 +129,7 @@ impl Shop {
         checkouts
     }
 
-    /// Submits and decides, as the shop does.
+    /// Submits and decides carts, as the shop does.
     pub(crate) async fn sold(&self, count: usize, lines: &[(ProductId, i64)]) -> Vec<Checkout> {
         let checkouts = self.submitted(count, lines).await;
         let stock = Stock::new(&self.client, STOCK);
@@ -162,13 +150,13 @@ impl Shop {
         checkouts
     }
 
-    /// Changes a product's stock behind the shop's back.
+    /// Changes a product's stock directly in the table.
     pub(crate) async fn damage_stock(&self, product: ProductId, expression: &str) {
         let key = [("product_id", product.to_string())];
         self.damage(STOCK, &key, expression).await;
     }
 
-    /// Changes an order behind the shop's back.
+    /// Changes an order directly in the table.
     pub(crate) async fn damage_order(&self, order: &Checkout, expression: &str) {
         let key = [
             ("user_id", order.user_id.to_string()),
@@ -177,7 +165,7 @@ impl Shop {
         self.damage(ORDERS, &key, expression).await;
     }
 
-    /// Changes a cart behind the shop's back.
+    /// Changes a cart directly in the table.
     pub(crate) async fn damage_cart(&self, order: &Checkout, expression: &str) {
         let key = [("cart_id", order.order_id.to_string())];
         self.damage(CARTS, &key, expression).await;
@@ -194,7 +182,7 @@ impl Shop {
             .expect("the order is gone");
     }
 
-    /// `:odd` stands for a text that belongs nowhere, `:one` for the number.
+    /// In the expression, `:odd` is a text that is no valid value, `:one` the number 1, `:nothing` an empty list.
     async fn damage(&self, table: &str, key: &[(&str, String)], expression: &str) {
         let mut update = self
             .client
@@ -225,24 +213,24 @@ impl Shop {
         update.send().await.expect("the damage is done");
     }
 
-    pub(crate) async fn audit(&self, for_rest: Duration) -> Report {
+    pub(crate) async fn audit(&self, rest: Duration) -> Report {
         let shop = audit::Shop {
             books: Books::new(&self.client, STOCK, ORDERS, CARTS),
             sqs: self.sqs.clone(),
             queue_url: format!("{}/000000000000/CheckoutQueue", self.endpoint),
             segments: 4,
         };
-        let patience = Patience {
-            for_rest,
-            for_a_decision: Duration::from_secs(60),
-            for_an_expiry: Duration::from_secs(60),
+        let limits = WaitLimits {
+            rest,
+            decision: Duration::from_secs(60),
+            expiry: Duration::from_secs(60),
         };
-        let report = audit::audit(&shop, patience, &Progress::default()).await;
+        let report = audit::audit(&shop, limits, &Progress::default()).await;
         report.expect("the books are read")
     }
 }
 
-/// Where the tables are: embedded, unless the tests are run over another cloud.
+/// The endpoint of the tables: an embedded DynamoDB, unless the tests run over another endpoint.
 async fn tables() -> String {
     match env::var(ENDPOINT_VARIABLE) {
         Ok(endpoint) if !endpoint.is_empty() => endpoint,
@@ -261,11 +249,11 @@ async fn listen() -> (TcpListener, String) {
     (listener, url)
 }
 
-async fn pass(State(front): State<Arc<Front>>, headers: HeaderMap, body: Bytes) -> Response {
+async fn pass(State(proxy): State<Arc<Proxy>>, headers: HeaderMap, body: Bytes) -> Response {
     let target = headers["x-amz-target"].to_str().expect("an operation");
     match target.strip_prefix("AmazonSQS.") {
         Some("GetQueueAttributes") => {
-            let messages = front.backlog.load(Ordering::SeqCst).to_string();
+            let messages = proxy.backlog.load(Ordering::SeqCst).to_string();
             let attributes = json!({ "ApproximateNumberOfMessagesNotVisible": messages });
             json!({ "Attributes": attributes })
                 .to_string()
@@ -276,12 +264,13 @@ async fn pass(State(front): State<Arc<Front>>, headers: HeaderMap, body: Bytes) 
             json!({ "QueueUrls": [queue] }).to_string().into_response()
         }
         Some(other) => panic!("the audit does not need {other}"),
-        None => front.forward(headers, body).await,
+        None => proxy.forward(headers, body).await,
     }
 }
 
-impl Front {
-    /// Forwards a call as this shop's account, so that shops side by side have tables of their own.
+impl Proxy {
+    /// Forwards a call with this shop's account, so that shops of tests that run at the same time have their own
+    /// tables.
     async fn forward(&self, mut headers: HeaderMap, body: Bytes) -> Response {
         let signature = format!(
             "AWS4-HMAC-SHA256 Credential={}/20260101/us-east-1/dynamodb/aws4_request, SignedHeaders=host, Signature=0",

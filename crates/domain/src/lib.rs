@@ -1,6 +1,8 @@
 //! What a shop is, with nothing of where it runs: products, carts, orders, money and the
 //! allocation of limited stock. No AWS, no I/O, no clock, so every rule can be tested by itself.
 
+#![warn(missing_docs)]
+
 pub mod allocation;
 pub mod basket;
 pub mod cart;

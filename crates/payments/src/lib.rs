@@ -1,4 +1,4 @@
-//! Payment providers: what the shop asks of one, and a simulator that takes test cards only.
+//! Payment providers: the trait that the shop calls, and a simulator that takes test cards only.
 
 mod card;
 mod provider;

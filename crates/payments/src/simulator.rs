@@ -1,17 +1,17 @@
-//! A provider for development and tests. It takes the card numbers that providers publish for
-//! testing and refuses all others, so that no real card ever pays for nothing.
+//! A simulated provider for development and tests. It takes the card numbers that real providers publish for
+//! testing and refuses all others, so that no real card is ever used.
 
 use domain::{Order, PaymentId};
 
 use crate::card::CardNumber;
 use crate::provider::{CaptureError, Decline, PaymentError, PaymentProvider, ProviderError};
 
-/// The simulator. It remembers nothing: a payment's id is made from its order's, so one order gets
-/// one payment however often, and from however many processes, it is asked for.
+/// The simulator. It has no state: the payment's id is made from the order's id, so an order gets the same
+/// payment from every process and at every attempt.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Simulator;
 
-/// The test cards and what becomes of a payment with each. docs/order-lifecycle.md lists them.
+/// The test cards, each with the outcome of a payment. docs/order-lifecycle.md lists them.
 const TEST_CARDS: [(&str, Result<(), PaymentError>); 4] = [
     ("4242424242424242", Ok(())),
     (
@@ -61,22 +61,23 @@ mod tests {
     use super::*;
 
     fn order() -> Order {
-        let now = Timestamp::UNIX_EPOCH;
-        let line = OrderLine {
+        let tea = OrderLine {
             product_id: Uuid::from_u128(1).try_into().unwrap(),
             name: "Tea".parse().unwrap(),
             quantity: 1.try_into().unwrap(),
             unit_price: Money::ZERO,
         };
+        let now = Timestamp::UNIX_EPOCH;
+        let checkout = Checkout {
+            submitted_at: now,
+            user_id: "ada".parse().unwrap(),
+            order_id: "01890a5d-ac96-774b-bcce-b302099a8057".parse().unwrap(),
+            lines: vec![tea].try_into().unwrap(),
+        };
         Order {
-            checkout: Checkout {
-                order_id: "01890a5d-ac96-774b-bcce-b302099a8057".parse().unwrap(),
-                user_id: "ada".parse().unwrap(),
-                lines: vec![line].try_into().unwrap(),
-                submitted_at: now,
-            },
-            decided_at: now,
             state: OrderState::WaitingPayment { pay_by: now },
+            decided_at: now,
+            checkout,
         }
     }
 

@@ -1,6 +1,8 @@
 //! The shop's books in DynamoDB and its queues in SQS: one module per table, one per queue, one for
 //! each desk, and what they share. The only code that knows attribute names and condition expressions.
 
+#![warn(missing_docs)]
+
 pub mod audit;
 mod aws;
 mod backoff;

@@ -1,5 +1,5 @@
-//! The way to the collector: the very HTTP client that the AWS SDK uses, so that no second one is in
-//! the binary.
+//! The HTTP client that sends traces to the collector. It is the AWS SDK's client, so that the binary has no
+//! second one.
 
 use std::sync::LazyLock;
 
@@ -13,7 +13,7 @@ use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::byte_stream::ByteStream;
 use opentelemetry_http::{Bytes, HttpClient, HttpError, Request, Response};
 
-/// Connections to the collector, made when they are first needed.
+/// A client of the collector. Connections are opened when they are first needed.
 #[derive(Debug)]
 pub(crate) struct Collector {
     plain: LazyLock<Connector>,

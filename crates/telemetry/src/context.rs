@@ -1,5 +1,5 @@
-//! Where a request stands in a trace, in the forms that cross process borders: X-Ray's header and
-//! W3C's `traceparent`.
+//! The position of a request in a trace, as it is passed between processes: X-Ray's header and W3C's
+//! `traceparent`.
 
 use std::collections::HashMap;
 
@@ -13,13 +13,12 @@ use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 
 use crate::traces;
 
-/// The header and the message attribute of W3C's Trace Context.
+/// The name of W3C's Trace Context, as an HTTP header and as a message attribute.
 pub const TRACEPARENT: &str = "traceparent";
 
-/// The current span as a `traceparent`, for a message that is to be followed. None where it is not
-/// traced.
+/// The current span as a `traceparent`, to be sent with a message. `None` if the span is not traced.
 pub fn current_traceparent() -> Option<String> {
-    traces::on()?;
+    traces::tracer()?;
     let context = Span::current().context();
     context.span().span_context().is_sampled().then_some(())?;
     let mut carrier = HashMap::new();
@@ -27,7 +26,7 @@ pub fn current_traceparent() -> Option<String> {
     carrier.remove(TRACEPARENT)
 }
 
-/// Reads a `traceparent`.
+/// Reads a `traceparent`. `None` if it is malformed.
 pub(crate) fn from_traceparent(header: &str) -> Option<SpanContext> {
     let carrier = HashMap::from([(TRACEPARENT.to_owned(), header.to_owned())]);
     let context = TraceContextPropagator::new().extract_with_context(&Context::new(), &carrier);
@@ -35,14 +34,14 @@ pub(crate) fn from_traceparent(header: &str) -> Option<SpanContext> {
     context.is_valid().then_some(context)
 }
 
-/// Who calls this function, as far as its invocation tells.
+/// The callers of this invocation, as its headers name them.
 #[derive(Debug, Default)]
 pub(crate) struct Callers {
     /// Lambda's own span of this invocation, in X-Ray.
     lambda: Option<SpanContext>,
     /// The client's span.
     client: Option<SpanContext>,
-    /// X-Ray's trace, known even where there is no span in it.
+    /// X-Ray's trace, which is known even if the header names no span.
     xray_trace: Option<TraceId>,
 }
 
@@ -56,17 +55,17 @@ impl Callers {
         }
     }
 
-    /// Whose child this invocation is.
+    /// The parent of the invocation's span.
     pub(crate) fn parent(&self) -> Option<&SpanContext> {
         self.lambda.as_ref().or(self.client.as_ref())
     }
 
-    /// Who called too, in a trace of their own.
+    /// A second caller, which has a trace of its own. The invocation's span links to it.
     pub(crate) fn other(&self) -> Option<&SpanContext> {
         self.lambda.as_ref().and(self.client.as_ref())
     }
 
-    /// The trace that the callers' part of the story is in.
+    /// The trace that the callers belong to.
     pub(crate) fn trace_id(&self) -> Option<TraceId> {
         self.parent().map(SpanContext::trace_id).or(self.xray_trace)
     }
@@ -88,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn xrays_header_survives_the_way_through_a_traceparent() {
+    fn xrays_header_can_be_sent_as_a_traceparent_and_back() {
         let lambda = Callers::new(Some(XRAY), None);
         let traceparent = inject(lambda.parent().unwrap());
         assert_eq!(traceparent, XRAY_AS_TRACEPARENT);
@@ -119,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn nonsense_is_nobody() {
+    fn malformed_headers_are_ignored() {
         for nonsense in ["", "00", "Root=;Parent=", "00-0-0-0", &"x".repeat(70_000)] {
             let callers = Callers::new(Some(nonsense), Some(nonsense));
             assert!(callers.parent().is_none(), "{nonsense:.40}");

@@ -1,4 +1,4 @@
-//! One invocation of a function: its span, and what is done after its answer.
+//! One invocation of a function: its span, and the sending of finished spans after its answer.
 
 use std::future::Future;
 use std::task::{Context, Poll};
@@ -17,10 +17,10 @@ use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 use crate::context::Callers;
 use crate::traces;
 
-/// What caused an invocation.
+/// The cause of an invocation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
-    /// A request that waits for its answer.
+    /// A client that waits for the answer.
     Server,
     /// Messages or a schedule.
     Consumer,
@@ -29,24 +29,23 @@ pub enum Kind {
 /// One invocation of a function.
 #[derive(Debug, Clone, Copy)]
 pub struct Invocation<'a> {
-    /// What is done, as a span's name: `POST /checkouts`. One of few: never with an id in it.
+    /// The span's name, such as `POST /checkouts`. It never has an id in it, so that there are few names.
     pub name: &'a str,
-    /// What caused it.
     pub kind: Kind,
-    /// Lambda's id of it.
+    /// The id that Lambda gave to the invocation.
     pub request_id: &'a str,
-    /// X-Ray's trace header that Lambda gave it.
+    /// X-Ray's trace header, which Lambda adds.
     pub xray_header: Option<&'a str>,
     /// The client's `traceparent` header.
     pub traceparent: Option<&'a str>,
 }
 
 impl Invocation<'_> {
-    /// The span around everything the invocation does. `order_id`, `cart_id`, `product_id` and
-    /// `http.response.status_code` may be recorded in it. Its parent is Lambda's own span, or else the
+    /// The span around all the work of the invocation. The handler may record `order_id`, `cart_id`,
+    /// `product_id` and `http.response.status_code` in it. Its parent is Lambda's own span, or else the
     /// client's.
     pub fn span(&self) -> Span {
-        // Of the most severe level, so that a line has its request's id however little is logged.
+        // Level error, so that log lines have the request's id at every level of logging.
         let span = tracing::error_span!(
             "invocation",
             otel.name = self.name,
@@ -63,10 +62,10 @@ impl Invocation<'_> {
         );
         let callers = Callers::new(self.xray_header, self.traceparent);
         let mut trace_id = callers.trace_id();
-        if traces::on().is_some() {
+        if traces::tracer().is_some() {
             if let Some(parent) = callers.parent() {
                 let parent = opentelemetry::Context::new().with_remote_span_context(parent.clone());
-                // It can't fail: the span has just been made, by the layer that is on.
+                // It cannot fail: the span is new, and its layer is on.
                 let _ = span.set_parent(parent);
             }
             if let Some(other) = callers.other() {
@@ -81,7 +80,7 @@ impl Invocation<'_> {
     }
 }
 
-/// Handles events, other than HTTP requests, until Lambda ends the process. `name` is the name of the
+/// Handles events that are not HTTP requests, until Lambda ends the process. `name` is the name of the
 /// invocations' spans.
 ///
 /// # Errors
@@ -108,8 +107,8 @@ where
     runtime.layer(FlushLayer).run().await
 }
 
-/// Sends finished spans to the collector when an invocation is over: after its answer has been given,
-/// so nobody waits for it, and before Lambda may freeze the process.
+/// Sends finished spans to the collector when an invocation is over: after the answer has been sent, so that no
+/// client waits for it, and before Lambda may freeze the process.
 #[derive(Debug, Clone, Copy)]
 pub struct FlushLayer;
 

@@ -1,35 +1,36 @@
-//! How the shop tells its operators what happens: logs, metrics and traces, all from the same
-//! `tracing` spans and events.
+//! Logs, metrics and traces for the shop's operators, all made from the same `tracing` spans and events.
 //!
-//! - A **log** is an event: one JSON object a line on standard output ([`log`]).
-//! - A **metric** is an event with the target [`METRICS`]: its line is also in CloudWatch's embedded
-//!   metric format ([`metrics`]).
-//! - A **trace** is made of spans, sent by OTLP to a collector if there is one ([`traces`]). A span of
-//!   level debug is for traces alone, and costs nothing where they are off.
+//! - A **log** line is an event: one JSON object on one line of standard output ([`log`]).
+//! - A **metric** is a number in an event with the target [`METRICS`]: its line is also in CloudWatch's
+//!   embedded metric format ([`metrics`]).
+//! - A **trace** is made of spans and sent by OTLP to a collector, if one is configured ([`traces`]). Spans of
+//!   level debug exist for traces only, and cost nothing where traces are off.
 
 mod collector;
 mod context;
+mod fields;
 mod invocation;
 mod log;
 mod log_lines;
 mod metrics;
 mod origin;
-mod outbox;
+mod span_buffer;
 mod traces;
 
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
 pub use context::{TRACEPARENT, current_traceparent};
+pub use fields::MOST_VALUES;
 pub use invocation::{FlushLayer, Invocation, Kind, run};
 pub use log_lines::BatchDecided;
-pub use metrics::{METRICS, MOST_VALUES};
+pub use metrics::METRICS;
 pub use origin::Origin;
 
-/// Starts logs, metrics and, where a collector is named, traces.
+/// Starts logs, metrics and, if a collector is configured, traces.
 ///
-/// Environment variables: `RUST_LOG` says how much is logged (`info` without it); those of
-/// OpenTelemetry say where traces go, `OTEL_EXPORTER_OTLP_ENDPOINT` above all.
+/// Environment variables: `RUST_LOG` sets the level of the log (default `info`); OpenTelemetry's variables,
+/// mainly `OTEL_EXPORTER_OTLP_ENDPOINT`, say where traces are sent.
 pub fn init() {
     let traces = traces::layer();
     let failure = traces.as_ref().err().map(ToString::to_string);
@@ -37,7 +38,7 @@ pub fn init() {
         .with(log::layer())
         .with(traces.ok().flatten())
         .init();
-    log::panics();
+    log::log_panics();
     if let Some(error) = failure {
         tracing::warn!(
             error,

@@ -1,18 +1,16 @@
-//! Logs: one JSON object a line, with flat fields under fixed names.
+//! Logs: each event is one JSON object on one line, with flat fields under fixed names.
 //!
-//! Every line has `timestamp`, `level`, `message` and `function`; within an invocation `request_id`
-//! and `trace_id` too, and `order_id`, `cart_id` or `product_id` where it is about one. Fields of the
-//! spans around an event come before its own, and the innermost wins where a name comes twice.
-//! OpenTelemetry's own attributes, whose names have a dot in them, are left to the traces.
+//! Every line has `timestamp`, `level`, `message` and `function`; within an invocation also `request_id`
+//! and `trace_id`; and `order_id`, `cart_id` or `product_id` where the event is about one. A line has the
+//! fields of the spans around the event, then the event's own. If a name occurs twice, the innermost value
+//! is written.
 
-use std::fmt;
 use std::io::{self, Write};
 use std::sync::{Mutex, PoisonError};
 
 use jiff::Timestamp;
 use serde::ser::{SerializeMap as _, Serializer as _};
 use serde_json::Value;
-use tracing::field::{Field, Visit};
 use tracing::level_filters::LevelFilter;
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Subscriber};
@@ -21,10 +19,11 @@ use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::Context;
 use tracing_subscriber::registry::LookupSpan;
 
+use crate::fields::Fields;
 use crate::metrics::{self, METRICS};
 
-/// Crates that write requests, headers or whole events at their lower levels. Whatever level is asked
-/// for in general, theirs is `warn`, so that no token and no body gets into a log.
+/// Crates that log requests, headers or whole events at their lower levels. They log at `warn` even if the
+/// general level is lower, so that no token and no request body gets into a log.
 pub(crate) const THIRD_PARTIES: [&str; 8] = [
     "aws_",
     "h2",
@@ -36,13 +35,13 @@ pub(crate) const THIRD_PARTIES: [&str; 8] = [
     "tower",
 ];
 
-/// Writes events as lines.
+/// Writes each event as one line.
 pub(crate) struct JsonLines<W> {
     function: String,
     out: Mutex<W>,
 }
 
-/// Logs to standard output, as much as `RUST_LOG` says.
+/// The layer that logs to standard output at the level that `RUST_LOG` sets.
 pub(crate) fn layer<S>() -> impl Layer<S>
 where
     S: Subscriber + for<'span> LookupSpan<'span>,
@@ -51,17 +50,17 @@ where
     JsonLines::new(function_name(), io::stdout()).with_filter(filter(&wanted))
 }
 
-/// The name of this function.
+/// The name of this Lambda function.
 pub(crate) fn function_name() -> String {
     std::env::var("AWS_LAMBDA_FUNCTION_NAME").unwrap_or_else(|_| "unknown".to_owned())
 }
 
-/// A panic is a line like any other.
-pub(crate) fn panics() {
+/// Logs panics as lines, too: the default hook would write plain text.
+pub(crate) fn log_panics() {
     std::panic::set_hook(Box::new(|panic| {
         let place = panic.location().map(ToString::to_string);
-        let said = panic.payload_as_str().unwrap_or_default();
-        tracing::error!(place, "panicked: {said}");
+        let message = panic.payload_as_str().unwrap_or_default();
+        tracing::error!(place, "panicked: {message}");
     }));
 }
 
@@ -74,7 +73,7 @@ fn filter(wanted: &str) -> Targets {
         .with_default(level)
         .with_targets(quiet)
         .with_targets(wanted.iter().map(|(name, level)| (name.to_owned(), level)))
-        // Alarms hang on the metrics, however little is logged.
+        // Alarms need the metrics, so they are written at every level.
         .with_target(METRICS, LevelFilter::INFO)
 }
 
@@ -92,7 +91,7 @@ impl<W: Write> JsonLines<W> {
         };
         line.push(b'\n');
         let mut out = self.out.lock().unwrap_or_else(PoisonError::into_inner);
-        // Nobody is left to tell that standard output is closed.
+        // If standard output is closed, there is no other place to report it.
         let _ = out.write_all(&line);
     }
 
@@ -164,68 +163,6 @@ where
     }
 }
 
-/// Fields in the order they were first set.
-#[derive(Debug, Default)]
-pub(crate) struct Fields(Vec<(&'static str, Value)>);
-
-impl Fields {
-    pub(crate) fn get(&self, name: &str) -> Option<&Value> {
-        self.iter()
-            .find(|(known, _)| *known == name)
-            .map(|(_, value)| value)
-    }
-
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (&'static str, &Value)> {
-        self.0.iter().map(|(name, value)| (*name, value))
-    }
-
-    fn set(&mut self, name: &'static str, value: Value) {
-        if name.contains('.') {
-            return;
-        }
-        match self.0.iter_mut().find(|(known, _)| *known == name) {
-            Some((_, known)) => *known = value,
-            None => self.0.push((name, value)),
-        }
-    }
-
-    fn set_all(&mut self, others: &Fields) {
-        for (name, value) in others.iter() {
-            self.set(name, value.clone());
-        }
-    }
-}
-
-impl Visit for Fields {
-    fn record_f64(&mut self, field: &Field, value: f64) {
-        self.set(field.name(), value.into());
-    }
-
-    fn record_i64(&mut self, field: &Field, value: i64) {
-        self.set(field.name(), value.into());
-    }
-
-    fn record_u64(&mut self, field: &Field, value: u64) {
-        self.set(field.name(), value.into());
-    }
-
-    fn record_bool(&mut self, field: &Field, value: bool) {
-        self.set(field.name(), value.into());
-    }
-
-    fn record_str(&mut self, field: &Field, value: &str) {
-        self.set(field.name(), value.into());
-    }
-
-    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        let text = format!("{value:?}");
-        self.set(
-            field.name(),
-            metrics::values(&text).unwrap_or(Value::String(text)),
-        );
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
@@ -235,11 +172,11 @@ mod tests {
 
     use super::*;
 
-    /// What was written.
+    /// Keeps what is written to it.
     #[derive(Clone, Default)]
-    struct Paper(Arc<Mutex<Vec<u8>>>);
+    struct Buffer(Arc<Mutex<Vec<u8>>>);
 
-    impl Write for Paper {
+    impl Write for Buffer {
         fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
             self.0.lock().unwrap().write(bytes)
         }
@@ -249,16 +186,16 @@ mod tests {
         }
     }
 
-    /// What is logged while `act` runs, with `RUST_LOG` set to `wanted`.
+    /// The text that is logged while `act` runs, with `RUST_LOG` set to `wanted`.
     fn written(wanted: &str, act: impl FnOnce()) -> String {
         // Subscribers that come and go in other threads make `tracing` miss events in this one.
         static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
         let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
-        let paper = Paper::default();
-        let layer = JsonLines::new("checkout-batch".to_owned(), paper.clone());
+        let buffer = Buffer::default();
+        let layer = JsonLines::new("checkout-batch".to_owned(), buffer.clone());
         let subscriber = tracing_subscriber::registry().with(layer.with_filter(filter(wanted)));
         tracing::subscriber::with_default(subscriber, act);
-        let written = paper.0.lock().unwrap().clone();
+        let written = buffer.0.lock().unwrap().clone();
         String::from_utf8(written).unwrap()
     }
 
@@ -314,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_elses_details_are_logged_unless_asked_for_by_name() {
+    fn third_parties_log_details_only_if_rust_log_names_them() {
         let chatter = || {
             tracing::trace!(target: "hyper::proto", "authorization: Bearer secret");
             tracing::debug!(target: "aws_smithy_runtime::client", "request body");

@@ -1,29 +1,25 @@
-//! Metrics: events that CloudWatch also counts.
+//! Metrics: log lines from which CloudWatch also takes numbers.
 //!
-//! Every number of an event with the target [`METRICS`] is a metric, by the field's name, in the
-//! namespace `Hedonify`. Names that end in `ms` are milliseconds, all others counts. The only
-//! dimensions are `function` and, where the event has it, `reason`: a fixed few values, never an id.
-//! A list of numbers, given by its debug form, is one metric with many values.
+//! In an event with the target [`METRICS`], every field with a number is a metric of the field's name, in the
+//! namespace `Hedonify`. The unit is milliseconds if the name ends in `ms`, else a count. The only
+//! dimensions are `function` and, if the event has it, `reason`: both have few values and are never an id.
+//! A list of numbers, recorded in its debug form, is one metric with many values.
 //!
-//! Crates for this format write lines of their own from structs of their own; here the log line that
-//! an operator reads is the metric, and the two can't disagree.
+//! No crate for this format is used: such crates write separate lines from separate structs. Here the line
+//! that an operator reads is the metric, so the two cannot disagree.
 //! Source: "Specification: Embedded metric format", Amazon CloudWatch User Guide.
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use crate::log::Fields;
+use crate::fields::Fields;
 
-/// The target of events whose numbers are metrics.
+/// The `tracing` target of events whose numbers are metrics.
 pub const METRICS: &str = "metrics";
-
-/// Values that one metric of an event may have.
-/// Source: as above, "Target members".
-pub const MOST_VALUES: usize = 100;
 
 const NAMESPACE: &str = "Hedonify";
 
-/// The member `_aws`, which makes a log line a record of metrics.
+/// The member `_aws`, by which CloudWatch recognises a log line with metrics.
 pub(crate) fn directive(now: Timestamp, fields: &Fields) -> Value {
     let metrics: Vec<Value> = fields
         .iter()
@@ -50,15 +46,4 @@ fn unit(name: &str) -> &'static str {
     } else {
         "Count"
     }
-}
-
-/// A list of numbers, if this is its debug form.
-pub(crate) fn values(debug: &str) -> Option<Value> {
-    if !debug.starts_with('[') {
-        return None;
-    }
-    let values: Vec<u64> = serde_json::from_str(debug).ok()?;
-    (1..=MOST_VALUES)
-        .contains(&values.len())
-        .then(|| values.into())
 }

@@ -1,4 +1,4 @@
-//! Traces by OpenTelemetry, on only where the environment names a collector.
+//! Traces by OpenTelemetry. They are on only if the environment names a collector.
 
 use std::env;
 use std::sync::OnceLock;
@@ -17,36 +17,37 @@ use tracing_subscriber::registry::LookupSpan;
 
 use crate::collector::Collector;
 use crate::log;
-use crate::outbox::Outbox;
+use crate::span_buffer::SpanBuffer;
 
-/// Links of one span: a batch has one to each checkout in it, and Lambda's batches go to 10,000.
+/// The largest number of links of one span: a batch's span links to each checkout in it, and a batch of Lambda
+/// has at most 10,000 messages.
 const MOST_LINKS: u32 = 10_000;
 
 struct Traces {
     tracer: SdkTracer,
-    outbox: Outbox<SpanExporter>,
+    buffer: SpanBuffer<SpanExporter>,
 }
 
 static TRACES: OnceLock<Traces> = OnceLock::new();
 
 /// The tracer, if traces are on.
-pub(crate) fn on() -> Option<&'static SdkTracer> {
+pub(crate) fn tracer() -> Option<&'static SdkTracer> {
     TRACES.get().map(|traces| &traces.tracer)
 }
 
-/// Sends what is due to the collector, within bounds.
+/// Sends finished spans to the collector, if that is due.
 pub(crate) async fn flush() {
     if let Some(traces) = TRACES.get() {
-        traces.outbox.flush().await;
+        traces.buffer.flush().await;
     }
 }
 
-/// Makes traces of spans. None where they are off.
+/// The layer that makes traces of spans. `None` if traces are off.
 pub(crate) fn layer<S>() -> Result<Option<impl Layer<S>>, ExporterBuildError>
 where
     S: Subscriber + for<'span> LookupSpan<'span>,
 {
-    if !wanted() {
+    if !is_enabled() {
         return Ok(None);
     }
     let mut exporter = SpanExporter::builder()
@@ -56,17 +57,17 @@ where
         .build()?;
     let resource = resource();
     exporter.set_resource(&resource);
-    let outbox = Outbox::from_env(exporter);
+    let buffer = SpanBuffer::from_env(exporter);
     let provider = SdkTracerProvider::builder()
         .with_id_generator(XrayIdGenerator::default())
         .with_max_links_per_span(MOST_LINKS)
         .with_resource(resource)
-        .with_span_processor(outbox.clone())
+        .with_span_processor(buffer.clone())
         .build();
     let tracer = provider.tracer("hedonify");
     let traces = Traces {
         tracer: tracer.clone(),
-        outbox,
+        buffer,
     };
     // Only the first call of a process sets it.
     let _ = TRACES.set(traces);
@@ -78,20 +79,20 @@ where
         .with_threads(false)
         .with_target(false)
         .with_level(false)
-        .with_filter(FilterFn::new(told).with_max_level_hint(LevelFilter::DEBUG));
+        .with_filter(FilterFn::new(is_traced).with_max_level_hint(LevelFilter::DEBUG));
     Ok(Some(layer))
 }
 
 /// Whether the environment asks for traces.
 /// Source: "OpenTelemetry Protocol Exporter" and "Environment Variable Specification", OpenTelemetry
 /// Specification.
-fn wanted() -> bool {
+fn is_enabled() -> bool {
     let set = |name| env::var_os(name).is_some_and(|value| !value.is_empty());
     let disabled = env::var("OTEL_SDK_DISABLED").is_ok_and(|value| value == "true");
     !disabled && (set("OTEL_EXPORTER_OTLP_ENDPOINT") || set("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"))
 }
 
-/// Who tells: the function's name, unless `OTEL_SERVICE_NAME` gives another.
+/// The sender of the spans: the function's name, unless `OTEL_SERVICE_NAME` sets another.
 fn resource() -> Resource {
     let resource = Resource::builder();
     let function = log::function_name();
@@ -104,18 +105,19 @@ fn resource() -> Resource {
         .build()
 }
 
-/// The shop's own spans, down to those of single calls, and the events that are worth a line.
-fn told(metadata: &Metadata<'_>) -> bool {
+/// Whether traces have this span or event: the shop's own spans down to single calls, and its own events from
+/// level info up.
+fn is_traced(metadata: &Metadata<'_>) -> bool {
     let least = if metadata.is_span() {
         Level::DEBUG
     } else {
         Level::INFO
     };
     let target = metadata.target();
-    let foreign = || {
+    let is_third_party = || {
         log::THIRD_PARTIES
             .iter()
             .any(|name| target.starts_with(name))
     };
-    *metadata.level() <= least && !foreign()
+    *metadata.level() <= least && !is_third_party()
 }

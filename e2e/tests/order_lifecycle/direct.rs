@@ -1,6 +1,6 @@
-//! Ordering directly: decided within the request.
+//! Orders without the queue: they are decided within the request.
 
-use e2e::{Answer, PATIENCE, Shop, Shopper, eventually, lines};
+use e2e::{Answer, Shop, Shopper, WAIT_TIMEOUT, eventually, kill, lines};
 use futures_util::future::join_all;
 use reqwest::Method;
 use serde_json::Value;
@@ -11,7 +11,7 @@ async fn order_with_key(ada: &Shopper<'_>, path: &str, key: &str, body: &Value) 
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn of_many_who_order_at_once_exactly_as_many_win_as_there_are_units() {
+async fn of_many_orders_at_once_as_many_are_accepted_as_there_are_units() {
     const BUYERS: usize = 40;
     let shop = Shop::open().await;
     let lamp = shop.stocked("Lamp", "129.90", 15).await;
@@ -54,7 +54,7 @@ async fn a_key_stands_for_one_order() {
     order_with_key(&ada, "/checkouts", "a key", &body)
         .await
         .expect_problem(422);
-    // Sold out meanwhile, renamed, gone: what was answered once is answered again.
+    // The answer stays the same, even after the product was deleted.
     let too_many = lines(&[(lamp, 9)]);
     let rejected = order_with_key(&ada, "/orders", "another", &too_many).await;
     let rejected = rejected.expect_problem(409);
@@ -68,7 +68,7 @@ async fn a_key_stands_for_one_order() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_request_cut_off_halfway_is_finished_by_sending_it_again() {
+async fn an_interrupted_request_is_completed_by_sending_it_again() {
     const ORDERS: usize = 40;
     let shop = Shop::open().await;
     let lamp = shop.stocked("Lamp", "129.90", 1_000).await;
@@ -78,7 +78,7 @@ async fn a_request_cut_off_halfway_is_finished_by_sending_it_again() {
         let (ada, body) = (&ada, &body);
         async move {
             let key = number.to_string();
-            eventually("an order that is not cut off", PATIENCE, || async {
+            eventually("an order that is not interrupted", WAIT_TIMEOUT, || async {
                 let answer = order_with_key(ada, "/orders", &key, body).await;
                 (answer.status == 201).then_some(answer.body)
             })
@@ -88,7 +88,7 @@ async fn a_request_cut_off_halfway_is_finished_by_sending_it_again() {
     let killing = async {
         let mut killed = 0;
         for _ in 0..8 {
-            killed += eventually("a process to kill", PATIENCE, || async {
+            killed += eventually("a process to kill", WAIT_TIMEOUT, || async {
                 let pids = shop.processes("create-order").await;
                 let killed = pids.into_iter().filter(|pid| kill(*pid)).count();
                 (killed > 0).then_some(killed)
@@ -110,14 +110,4 @@ async fn a_request_cut_off_halfway_is_finished_by_sending_it_again() {
         books.stock[&lamp.to_string()].available,
         1_000 - ORDERS as i64
     );
-}
-
-fn kill(pid: i32) -> bool {
-    // SAFETY: a signal to a process touches no memory of ours.
-    #[expect(
-        unsafe_code,
-        reason = "no safe API sends a signal to a process by its id"
-    )]
-    let sent = unsafe { libc::kill(pid, libc::SIGKILL) };
-    sent == 0
 }

@@ -1,4 +1,4 @@
-//! Paying, shipping, cancelling; and every step that an order's status forbids.
+//! Payment, shipment and cancellation, and the steps that an order's status forbids.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::{DECLINED_CARD, EMPTY_CARD, GOOD_CARD, SILENT_CARD, card, parcel};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn from_the_order_to_the_parcel_s_arrival() {
+async fn an_order_is_paid_shipped_and_completed() {
     let shop = Shop::open().await;
     let lamp = shop.stocked("Lamp", "129.90", 10).await;
     let ada = shop.shopper("ada").await;
@@ -78,7 +78,7 @@ async fn paying_twice_is_one_payment_and_a_declined_card_leaves_the_order_payabl
         "it is paid"
     );
     for line in shop.printed().await {
-        // Half of it: four digits alone come up in ids by chance.
+        // Eight digits: four alone occur in ids by chance.
         assert!(
             !line.replace(' ', "").contains("42424242"),
             "a card number is in the log: {line}"
@@ -113,7 +113,7 @@ async fn a_cancelled_order_gives_back_its_units_and_what_was_paid() {
     assert_eq!(books.stock[&lamp.to_string()].available, 10);
 }
 
-/// What becomes of each step in each status: the status of the answer.
+/// The HTTP status of each step's answer in each status of an order.
 const STEPS: [(&str, [(&str, u16); 4]); 7] = [
     (
         "WAITING_PAYMENT",
@@ -183,26 +183,26 @@ const STEPS: [(&str, [(&str, u16); 4]); 7] = [
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_step_that_an_order_s_status_forbids_changes_nothing() {
     let shop = Shop::open_with(&Template::default().parameter("PaymentWindowSeconds", 1)).await;
-    let scene = Scene::set(&shop).await;
+    let fixture = Fixture::new(&shop).await;
     for (status, steps) in STEPS {
         for (step, answer) in steps {
-            let order = scene.order(status).await;
-            let answered = scene.step(&order, step).await;
+            let order = fixture.order(status).await;
+            let answered = fixture.step(&order, step).await;
             assert_eq!(answered.status, answer, "{status}, {step}: {answered}");
             if answer >= 400 {
                 answered.expect_problem(answer);
-                assert_eq!(scene.now(&order).await, order, "{status}, {step}");
+                assert_eq!(fixture.read(&order).await, order, "{status}, {step}");
             }
         }
-        let shipped = scene.order(status).await;
-        let other = scene
+        let shipped = fixture.order(status).await;
+        let other = fixture
             .merchant
             .step(&shipped, "shipment", &parcel("another"))
             .await;
         if ["SHIPPING", "COMPLETED"].contains(&status) {
             other.expect_problem(409);
             assert_eq!(
-                scene.now(&shipped).await,
+                fixture.read(&shipped).await,
                 shipped,
                 "a parcel has one number"
             );
@@ -211,28 +211,28 @@ async fn a_step_that_an_order_s_status_forbids_changes_nothing() {
     shop.books().await.assert_balanced();
 }
 
-/// Everybody that an order needs.
-struct Scene<'a> {
+/// A shop's users and a product with many units.
+struct Fixture<'a> {
     ada: Shopper<'a>,
     merchant: Shopper<'a>,
     plenty: domain::ProductId,
     expired: Value,
 }
 
-impl<'a> Scene<'a> {
-    async fn set(shop: &'a Shop) -> Scene<'a> {
+impl<'a> Fixture<'a> {
+    async fn new(shop: &'a Shop) -> Fixture<'a> {
         let plenty = shop.stocked("Tea", "4.20", 10_000).await;
         let ada = shop.shopper("ada").await;
         let order = ada.order(&[(plenty, 1)]).await;
-        Scene {
+        Fixture {
             merchant: shop.merchant("merchant").await,
-            expired: ada.becomes(&order, "EXPIRED").await,
+            expired: ada.wait_for_status(&order, "EXPIRED").await,
             ada,
             plenty,
         }
     }
 
-    /// An order with this status.
+    /// Makes an order with this status.
     async fn order(&self, status: &str) -> Value {
         let steps: BTreeMap<&str, &[&str]> = BTreeMap::from([
             ("WAITING_PAYMENT", &[][..]),
@@ -258,29 +258,29 @@ impl<'a> Scene<'a> {
         for step in steps[status] {
             self.step(&order, step).await.expect(200);
         }
-        let order = self.now(&order).await;
+        let order = self.read(&order).await;
         assert_eq!(order["status"], status);
         order
     }
 
     async fn step(&self, order: &Value, step: &str) -> e2e::Answer {
-        let (who, body) = match step {
+        let (user, body) = match step {
             "payment" => (&self.ada, card(GOOD_CARD)),
             "cancellation" => (&self.ada, json!({})),
             "shipment" => (&self.merchant, parcel("PP-1")),
             _ => (&self.merchant, json!({})),
         };
-        who.step(order, step, &body).await
+        user.step(order, step, &body).await
     }
 
-    async fn now(&self, order: &Value) -> Value {
+    async fn read(&self, order: &Value) -> Value {
         let path = format!("/orders/{}", order["order_id"].as_str().unwrap_or_default());
         self.ada.get(&path).await.expect(200).body
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_order_that_is_still_pending_asks_for_patience() {
+async fn a_step_of_a_pending_order_is_refused_with_retry_after() {
     let slow = Template::default().parameter("CheckoutBatchWindowSeconds", 3);
     let shop = Shop::open_with(&slow).await;
     let lamp = shop.stocked("Lamp", "129.90", 10).await;
@@ -290,14 +290,14 @@ async fn an_order_that_is_still_pending_asks_for_patience() {
         let early = ada.step(&pending, step, &body).await.expect_problem(409);
         assert_eq!(early.header("retry-after"), Some("1"), "{early}");
     }
-    ada.becomes(&pending, "WAITING_PAYMENT").await;
+    ada.wait_for_status(&pending, "WAITING_PAYMENT").await;
     ada.step(&pending, "payment", &card(GOOD_CARD))
         .await
         .expect(200);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn nobody_pays_or_cancels_another_s_order() {
+async fn a_user_cannot_pay_or_cancel_another_users_order() {
     let shop = Shop::open().await;
     let lamp = shop.stocked("Lamp", "129.90", 10).await;
     let ada = shop.shopper("ada").await;
@@ -308,13 +308,13 @@ async fn nobody_pays_or_cancels_another_s_order() {
         let theirs = eve.step(&order, step, &body).await.expect_problem(404);
         let nobodys = eve.step(&never, step, &body).await.expect_problem(404);
         assert_eq!(theirs.body, nobodys.body);
-        shop.stranger().step(&order, step, &body).await.expect(401);
+        shop.anonymous().step(&order, step, &body).await.expect(401);
     }
     for (step, body) in [("shipment", parcel("PP-1")), ("completion", json!({}))] {
         eve.step(&order, step, &body).await.expect_problem(403);
         ada.step(&order, step, &body).await.expect_problem(403);
-        shop.stranger().step(&order, step, &body).await.expect(401);
+        shop.anonymous().step(&order, step, &body).await.expect(401);
     }
     eve.get("/fulfilment").await.expect_problem(403);
-    ada.becomes(&order, "WAITING_PAYMENT").await;
+    ada.wait_for_status(&order, "WAITING_PAYMENT").await;
 }

@@ -1,4 +1,4 @@
-//! An order's whole life, and the merchants' part in it, over HTTP. Every test has a shop of its own.
+//! The lifecycle of orders and the merchants' routes, over HTTP. Every test starts its own shop.
 
 mod bad_input;
 mod direct;

@@ -1,6 +1,6 @@
-//! What merchants do with their products.
+//! The merchants' routes for products.
 
-use e2e::{Answer, PATIENCE, Shop, Shopper, eventually, lines};
+use e2e::{Answer, Shop, Shopper, WAIT_TIMEOUT, eventually, lines};
 use futures_util::future::join_all;
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -9,9 +9,9 @@ fn offer(name: &str, price: &str) -> Value {
     json!({ "name": name, "description": format!("{name}, as good as they come."), "price": price })
 }
 
-async fn patch_if(who: &Shopper<'_>, path: &str, etag: &str, body: &Value) -> Answer {
-    let request = who.request(Method::PATCH, path).json(body);
-    who.send(request.header("If-Match", etag)).await
+async fn patch_if(user: &Shopper<'_>, path: &str, etag: &str, body: &Value) -> Answer {
+    let request = user.request(Method::PATCH, path).json(body);
+    user.send(request.header("If-Match", etag)).await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -29,7 +29,7 @@ async fn a_product_is_offered_stocked_changed_and_sold() {
         .to_owned();
     assert_eq!(offered.body["price"], "129.90");
     assert_eq!(offered.body["available"], 0);
-    let shown = shop.stranger().get(&path).await.expect(200);
+    let shown = shop.anonymous().get(&path).await.expect(200);
     assert_eq!(shown.body, offered.body);
     assert_eq!(shown.header("etag"), offered.header("etag"));
 
@@ -67,7 +67,7 @@ async fn a_product_is_offered_stocked_changed_and_sold() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_rush_pays_a_new_price_soon() {
+async fn a_new_price_is_used_soon() {
     let shop = Shop::open().await;
     let ada = shop.shopper("ada").await;
     let mia = shop.merchant("mia").await;
@@ -76,7 +76,7 @@ async fn a_rush_pays_a_new_price_soon() {
     let path = format!("/products/{product}");
     let stock = json!({ "quantity": 1_000 });
     mia.post(&format!("{path}/stock"), &stock).await.expect(200);
-    let before = ada.find_out(&[(product, 1)]).await;
+    let before = ada.buy_and_wait(&[(product, 1)]).await;
     assert_eq!(before["total"], "129.90");
     let cart = format!("/carts/{}", ada.cart(&[(product, 1)]).await);
     let shown = ada.get(&cart).await.expect(200);
@@ -85,12 +85,12 @@ async fn a_rush_pays_a_new_price_soon() {
     let request = mia.request(Method::PATCH, &path).header("If-Match", "*");
     let cheaper = request.json(&json!({ "price": "99" }));
     mia.send(cheaper).await.expect(200);
-    eventually("an order at the new price", PATIENCE, || async {
-        let order = ada.find_out(&[(product, 1)]).await;
+    eventually("an order at the new price", WAIT_TIMEOUT, || async {
+        let order = ada.buy_and_wait(&[(product, 1)]).await;
         (order["total"] == "99.00").then_some(())
     })
     .await;
-    eventually("the cart at the new price", PATIENCE, || async {
+    eventually("the cart at the new price", WAIT_TIMEOUT, || async {
         let shown = ada.get(&cart).await.expect(200);
         (shown.body["total"] == "99.00").then_some(())
     })
@@ -124,7 +124,7 @@ async fn a_name_belongs_to_one_product_of_a_merchant() {
     mia.post("/products", &offer("Clock", "30.00"))
         .await
         .expect(201);
-    let listed = shop.stranger().get("/products").await.expect(200).body;
+    let listed = shop.anonymous().get("/products").await.expect(200).body;
     assert_eq!(
         listed["products"].as_array().map(Vec::len),
         Some(4),
@@ -133,7 +133,7 @@ async fn a_name_belongs_to_one_product_of_a_merchant() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn changes_without_a_version_all_count() {
+async fn concurrent_changes_without_a_version_all_take_effect() {
     let shop = Shop::open().await;
     let mia = shop.merchant("mia").await;
     let lamp = mia
@@ -154,7 +154,7 @@ async fn changes_without_a_version_all_count() {
     for answer in [answers.0, answers.1, answers.2] {
         answer.expect(200);
     }
-    let now = shop.stranger().get(&lamp).await.expect(200);
+    let now = shop.anonymous().get(&lamp).await.expect(200);
     assert_eq!(now.header("etag"), Some("\"4\""));
     assert_eq!(now.body["name"], "Desk Lamp");
     assert_eq!(now.body["price"], "1.00");
@@ -181,7 +181,7 @@ async fn a_delivery_reported_again_with_its_key_is_stocked_once() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn only_merchants_and_each_only_their_own() {
+async fn only_merchants_change_products_and_only_their_own() {
     let shop = Shop::open().await;
     let lamp = shop.stocked("Lamp", "129.90", 10).await;
     let product = format!("/products/{lamp}");
@@ -195,17 +195,17 @@ async fn only_merchants_and_each_only_their_own() {
 
     let ada = shop.shopper("ada").await;
     let grant = json!({ "sub": "merchant", "groups": ["staff", "merchants-to-be"] });
-    let pretender = shop.bearer(shop.token(&grant).await);
-    for who in [&ada, &pretender] {
-        let refused = who.post("/products", &new).await.expect_problem(403);
+    let pretender = shop.with_token(shop.token(&grant).await);
+    for user in [&ada, &pretender] {
+        let refused = user.post("/products", &new).await.expect_problem(403);
         assert_eq!(
             refused.text_of("type"),
             "urn:problem-type:hedonify:merchants-only"
         );
-        who.patch(&product, &change).await.expect_problem(403);
-        who.post(&stock, &delivery).await.expect_problem(403);
+        user.patch(&product, &change).await.expect_problem(403);
+        user.post(&stock, &delivery).await.expect_problem(403);
     }
-    let stranger = shop.stranger();
+    let stranger = shop.anonymous();
     stranger.post("/products", &new).await.expect(401);
     stranger.patch(&product, &change).await.expect(401);
     stranger.post(&stock, &delivery).await.expect(401);

@@ -1,19 +1,18 @@
-//! Random operations, many at once, against the running shop and against a model of it.
+//! Runs random operations, many at once, on a shop, and compares it with a model (a test of linearizability).
 //!
-//! Operations come in rounds. Those of a round run at once; afterwards there must be an order in
-//! which the model, asked one after the other, gives the very answers that the shop gave: whatever
-//! happens side by side must look as if it had happened in turn. In the end the books must be the
-//! model's, order by order and unit by unit.
+//! Operations come in rounds. Those of a round run at once. Afterwards there must be a sequence of them in which the
+//! model gives exactly the answers that the shop gave: concurrent operations must look as if they had run one after
+//! the other. In the end, stock and orders in the tables must equal the model's.
 //!
-//! `HEDONIFY_OPERATIONS` sets how many operations there are; `HEDONIFY_SEED` repeats those of a run
-//! that failed. What runs at once may overlap otherwise then, so a rare failure may take a few tries.
+//! `HEDONIFY_OPERATIONS` sets the number of operations. `HEDONIFY_SEED` repeats the operations of a failed run. They
+//! may overlap in another way then, so that a rare failure may need several attempts.
 
 use std::collections::{BTreeMap, HashSet};
 use std::env;
 use std::time::{Duration, Instant};
 
 use domain::{OrderStatus, ProductId};
-use e2e::{Answer, PATIENCE, Shop, Shopper, Template, eventually, lines};
+use e2e::{Answer, Shop, Shopper, Template, WAIT_TIMEOUT, eventually, lines};
 use futures_util::future::join_all;
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -23,37 +22,37 @@ use crate::{DECLINED_CARD, GOOD_CARD, SILENT_CARD, card, parcel};
 use OrderStatus::{Cancelled, Completed, Expired, Paid, Rejected, Shipping, WaitingPayment};
 
 const OPERATIONS: usize = 2_000;
-const MOST_AT_ONCE: usize = 8;
+const MAX_AT_ONCE: usize = 8;
 const PRODUCTS: usize = 3;
 const SHOPPERS: usize = 4;
 const FIRST_SUPPLY: u64 = 20;
 
-/// Orders that an operation may be about: the newest, since with them the most can happen.
+/// Operations choose from so many of the newest orders, since most transitions are still possible for these.
 const RECENT: usize = 12;
 
-/// How long a checkout may go by what was on the shelves: it is refused when something was sold out a moment ago.
-const REMEMBERED: Duration = Duration::from_secs(1);
+/// How old the stock may be by which a checkout is refused as sold out.
+const STOCK_CACHE_AGE: Duration = Duration::from_secs(1);
 
-/// Orderings to try before a round counts as one that nothing explains.
-const MOST_TRIES: usize = 100_000;
+/// The number of sequences to try before a round counts as inexplicable.
+const MAX_TRIES: usize = 100_000;
 
 // --- The model -------------------------------------------------------------------------------------
 
-/// Something that somebody does. Orders and products go by their numbers.
+/// A request of a user, or an expiry. Orders and products are named by their numbers.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 enum Operation {
-    /// Orders directly, with a key of its own; again if it was done before.
+    /// Orders without the queue, with an idempotency key of its own; repeats the request if it was sent before.
     Buy(usize),
-    /// Checks out over the queue, and waits for the decision.
+    /// Checks out through the queue, and waits for the decision.
     CheckOut(usize),
     Pay(usize, &'static str),
     Ship(usize),
     Complete(usize),
-    /// With the version that the merchant believes in.
+    /// With the version that the merchant expects.
     Reprice(usize, u64),
     Cancel(usize),
     Restock(usize, u64),
-    /// Nobody does it: the time to pay is over.
+    /// The time to pay ends. No user requests it.
     Expire(usize),
 }
 
@@ -61,14 +60,14 @@ use Operation::{Buy, Cancel, CheckOut, Complete, Expire, Pay, Reprice, Restock, 
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Order {
-    /// Bought directly, so it can be bought again by its key.
+    /// Whether it was ordered without the queue, so that the request can be repeated.
     direct: bool,
     lines: Vec<(usize, u64)>,
     status: Option<OrderStatus>,
     was_paid: bool,
 }
 
-/// The shop, as simple as can be.
+/// A simple model of the shop.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Model {
     available: Vec<u64>,
@@ -77,42 +76,42 @@ struct Model {
     orders: Vec<Order>,
 }
 
-/// The status of the answer and of the order in it.
-type Said = (u16, Option<OrderStatus>);
+/// The HTTP status of an answer, and the status of the order in it.
+type Outcome = (u16, Option<OrderStatus>);
 
 impl Model {
-    /// What the shop must answer; and the model is as the shop must be then.
-    fn answer(&mut self, operation: &Operation) -> Said {
+    /// Applies an operation, and returns the answer that the shop must give.
+    fn apply(&mut self, operation: &Operation) -> Outcome {
         match *operation {
-            Buy(order) => match self.decided(order) {
+            Buy(order) => match self.decide(order) {
                 Rejected => (409, None),
                 status => (201, Some(status)),
             },
-            CheckOut(order) => (202, Some(self.decided(order))),
+            CheckOut(order) => (202, Some(self.decide(order))),
             Pay(order, number) => match (self.orders[order].status, number) {
-                (Some(WaitingPayment), GOOD_CARD) => self.becomes(order, Paid),
+                (Some(WaitingPayment), GOOD_CARD) => self.set_status(order, Paid),
                 (Some(WaitingPayment), SILENT_CARD) => (504, None),
                 (Some(WaitingPayment), _) => (402, None),
                 (Some(Paid | Shipping | Completed), _) => (200, self.orders[order].status),
                 _ => (409, None),
             },
             Cancel(order) => match self.orders[order].status {
-                Some(WaitingPayment | Paid) => self.frees(order, Cancelled),
+                Some(WaitingPayment | Paid) => self.release(order, Cancelled),
                 Some(Cancelled) => (200, Some(Cancelled)),
                 _ => (409, None),
             },
             Ship(order) | Complete(order) if !self.orders[order].was_paid => (404, None),
             Ship(order) => match self.orders[order].status {
-                Some(Paid) => self.becomes(order, Shipping),
+                Some(Paid) => self.set_status(order, Shipping),
                 Some(Shipping | Completed) => (200, self.orders[order].status),
                 _ => (409, None),
             },
             Complete(order) => match self.orders[order].status {
-                Some(Shipping | Completed) => self.becomes(order, Completed),
+                Some(Shipping | Completed) => self.set_status(order, Completed),
                 _ => (409, None),
             },
             Expire(order) => match self.orders[order].status {
-                Some(WaitingPayment) => self.frees(order, Expired),
+                Some(WaitingPayment) => self.release(order, Expired),
                 _ => (409, None),
             },
             Restock(product, units) => {
@@ -128,7 +127,7 @@ impl Model {
         }
     }
 
-    fn decided(&mut self, order: usize) -> OrderStatus {
+    fn decide(&mut self, order: usize) -> OrderStatus {
         let Order { lines, status, .. } = &mut self.orders[order];
         let fits = lines
             .iter()
@@ -141,45 +140,44 @@ impl Model {
         *status.get_or_insert(if fits { WaitingPayment } else { Rejected })
     }
 
-    fn becomes(&mut self, order: usize, status: OrderStatus) -> Said {
+    fn set_status(&mut self, order: usize, status: OrderStatus) -> Outcome {
         self.orders[order].status = Some(status);
         self.orders[order].was_paid |= status == Paid;
         (200, Some(status))
     }
 
-    fn frees(&mut self, order: usize, status: OrderStatus) -> Said {
+    fn release(&mut self, order: usize, status: OrderStatus) -> Outcome {
         for (product, units) in self.orders[order].lines.clone() {
             self.available[product] += units;
         }
-        self.becomes(order, status)
+        self.set_status(order, status)
     }
 }
 
-// --- Explaining what the shop did ------------------------------------------------------------------
+// --- Finding a sequence that explains the answers ---------------------------------------------------
 
-/// The model after some order of these operations in which it gives these answers, if there is one.
+/// The model after a sequence of these operations in which it gives these answers, if there is one.
 ///
-/// What was done, and what was answered, is all that the model's state depends on, whatever the
-/// order; so no set of operations is looked at twice. One that fits and changes nothing may as well
-/// come at once.
+/// The state of the model depends only on the set of operations and their answers, not on their sequence. So no set is
+/// searched twice. An operation that fits and changes nothing can be taken first without loss.
 fn explain(
     model: &Model,
-    open: &[(Operation, Said)],
-    looked_at: &mut HashSet<Vec<Operation>>,
+    open: &[(Operation, Outcome)],
+    searched: &mut HashSet<Vec<Operation>>,
 ) -> Option<Model> {
     let set = open.iter().map(|(operation, _)| operation.clone());
     if open.is_empty() {
         return Some(model.clone());
     }
-    if looked_at.len() >= MOST_TRIES || !looked_at.insert(set.collect()) {
+    if searched.len() >= MAX_TRIES || !searched.insert(set.collect()) {
         return None;
     }
     let fitting = open
         .iter()
         .enumerate()
-        .filter_map(|(place, (operation, said))| {
+        .filter_map(|(place, (operation, outcome))| {
             let mut next = model.clone();
-            (next.answer(operation) == *said).then_some((place, next))
+            (next.apply(operation) == *outcome).then_some((place, next))
         });
     let fitting: Vec<(usize, Model)> = fitting.collect();
     let idle = fitting.iter().find(|(_, next)| next == model);
@@ -187,12 +185,12 @@ fn explain(
     ways.iter().find_map(|(place, next)| {
         let mut rest = open.to_vec();
         rest.remove(*place);
-        explain(next, &rest, looked_at)
+        explain(next, &rest, searched)
     })
 }
 
-/// Operations that take units come first, those that bring some last: most rounds are explained by
-/// the first order that is tried.
+/// The order in which operations are tried: first those that take units, last those that return units. It explains most
+/// rounds at the first attempt.
 fn rank(operation: &Operation) -> u8 {
     match operation {
         Buy(_) | CheckOut(_) => 0,
@@ -203,18 +201,18 @@ fn rank(operation: &Operation) -> u8 {
 
 // --- The shop --------------------------------------------------------------------------------------
 
-/// The running shop, and what is known of it.
-struct Stage<'a> {
+/// The running shop with its users, products and orders.
+struct TestShop<'a> {
     shop: &'a Shop,
     shoppers: Vec<Shopper<'a>>,
     merchant: Shopper<'a>,
     products: Vec<ProductId>,
-    /// The ids of orders, by their numbers. A checkout that was refused as sold out has none.
+    /// The ids of orders by their numbers. A checkout that was refused as sold out has none.
     ids: Vec<Option<String>>,
 }
 
-impl<'a> Stage<'a> {
-    async fn set(shop: &'a Shop) -> Stage<'a> {
+impl<'a> TestShop<'a> {
+    async fn new(shop: &'a Shop) -> TestShop<'a> {
         let mut products = Vec::new();
         for number in 0..PRODUCTS {
             products.push(
@@ -224,7 +222,7 @@ impl<'a> Stage<'a> {
         }
         let names = (0..SHOPPERS).map(user);
         let names: Vec<String> = names.collect();
-        Stage {
+        TestShop {
             shop,
             shoppers: join_all(names.iter().map(|name| shop.shopper(name))).await,
             merchant: shop.merchant("merchant").await,
@@ -237,8 +235,8 @@ impl<'a> Stage<'a> {
         &self.shoppers[order % SHOPPERS]
     }
 
-    /// Does an operation; gives what was answered, and the id of the order that was bought.
-    async fn perform(&self, operation: &Operation, model: &Model) -> (Said, Option<String>) {
+    /// Performs an operation. Returns the outcome and, for a new order, its id.
+    async fn perform(&self, operation: &Operation, model: &Model) -> (Outcome, Option<String>) {
         match *operation {
             Buy(order) => {
                 let request = self.shopper(order).request(Method::POST, "/orders");
@@ -248,7 +246,7 @@ impl<'a> Stage<'a> {
                 let instance = answer.body["instance"].as_str();
                 let path = answer.header("location").or(instance);
                 let id = path.and_then(|path| path.strip_prefix("/orders/"));
-                (said(&answer), id.map(str::to_owned))
+                (outcome(&answer), id.map(str::to_owned))
             }
             CheckOut(order) => {
                 let goods = self.goods(&model.orders[order]);
@@ -257,10 +255,10 @@ impl<'a> Stage<'a> {
                     return ((409, None), None);
                 }
                 let id = answer.expect(202).text_of("order_id").to_owned();
-                let decided = self.shopper(order).decided(&id).await;
+                let decided = self.shopper(order).wait_for_decision(&id).await;
                 let status = match status(&decided) {
                     Some(Rejected) => Rejected,
-                    // It may have expired since.
+                    // It may have expired meanwhile.
                     _ => WaitingPayment,
                 };
                 ((202, Some(status)), Some(id))
@@ -297,20 +295,20 @@ impl<'a> Stage<'a> {
                 let answer = self.merchant.send(request.json(&price)).await;
                 ((answer.status, None), None)
             }
-            Expire(_) => unreachable!("nobody does it"),
+            Expire(_) => unreachable!("it is no request"),
         }
     }
 
     async fn step(
         &self,
-        who: &Shopper<'_>,
+        user: &Shopper<'_>,
         order: usize,
         step: &str,
         body: Value,
-    ) -> (Said, Option<String>) {
+    ) -> (Outcome, Option<String>) {
         let id = self.id(order);
-        let answer = who.post(&format!("/orders/{id}/{step}"), &body).await;
-        (said(&answer), None)
+        let answer = user.post(&format!("/orders/{id}/{step}"), &body).await;
+        (outcome(&answer), None)
     }
 
     fn goods(&self, order: &Order) -> Value {
@@ -323,7 +321,7 @@ impl<'a> Stage<'a> {
         lines(&order.lines.iter().map(line).collect::<Vec<_>>())
     }
 
-    /// The orders among these that have expired by now.
+    /// The orders among these that have expired.
     async fn expired(&self, orders: impl Iterator<Item = usize>) -> Vec<usize> {
         let waiting: Vec<usize> = orders.filter(|order| self.ids[*order].is_some()).collect();
         let keys = waiting
@@ -343,7 +341,7 @@ fn user(order: usize) -> String {
     format!("shopper-{}", order % SHOPPERS)
 }
 
-fn said(answer: &Answer) -> Said {
+fn outcome(answer: &Answer) -> Outcome {
     match answer.status {
         200..300 => (answer.status, status(&answer.body)),
         status => (status, None),
@@ -359,17 +357,17 @@ fn status(order: &Value) -> Option<OrderStatus> {
 struct Run<'a> {
     dice: fastrand::Rng,
     model: Model,
-    stage: Stage<'a>,
-    /// When each product may have been sold out, at last.
+    test_shop: TestShop<'a>,
+    /// The last time at which each product may have been sold out.
     sold_out: [Option<Instant>; PRODUCTS],
 }
 
 impl Run<'_> {
-    /// Some operations to be done at once. Now and then they are checkouts, for which a whole batch
-    /// window must pass.
+    /// Chooses operations to run at once. Checkouts through the queue are rare, because each round of them waits for a
+    /// batch window.
     fn round(&mut self) -> Vec<Operation> {
         let queued = self.dice.u8(..) < 12;
-        let count = self.dice.usize(1..=MOST_AT_ONCE);
+        let count = self.dice.usize(1..=MAX_AT_ONCE);
         let mut round = Vec::new();
         while round.len() < count {
             let operation = match queued {
@@ -384,7 +382,7 @@ impl Run<'_> {
     fn operation(&mut self) -> Option<Operation> {
         let product = self.dice.usize(..PRODUCTS);
         let order = self.recent_order();
-        let known = order.filter(|order| self.stage.ids[*order].is_some());
+        let known = order.filter(|order| self.test_shop.ids[*order].is_some());
         Some(match self.dice.u8(..100) {
             0..30 => Buy(self.new_order(true)),
             30..34 => Buy(order.filter(|order| self.model.orders[*order].direct)?),
@@ -414,7 +412,7 @@ impl Run<'_> {
             status: None,
             was_paid: false,
         });
-        self.stage.ids.push(None);
+        self.test_shop.ids.push(None);
         self.model.orders.len() - 1
     }
 
@@ -425,27 +423,27 @@ impl Run<'_> {
     }
 
     async fn perform(&mut self, round: Vec<Operation>) {
-        let (stage, model) = (&self.stage, &self.model);
+        let (test_shop, model) = (&self.test_shop, &self.model);
         let begun = Instant::now();
         let done = join_all(
             round
                 .iter()
-                .map(|operation| stage.perform(operation, model)),
+                .map(|operation| test_shop.perform(operation, model)),
         )
         .await;
-        let mut observed: Vec<(Operation, Said)> = Vec::new();
+        let mut observed: Vec<(Operation, Outcome)> = Vec::new();
         let mut refused = Vec::new();
-        for (operation, (said, id)) in round.into_iter().zip(done) {
+        for (operation, (outcome, id)) in round.into_iter().zip(done) {
             if let Buy(order) | CheckOut(order) = operation {
-                self.stage.ids[order] = id;
+                self.test_shop.ids[order] = id;
             }
             match operation {
-                // From what was seen a moment ago: nothing has happened.
-                CheckOut(order) if said.0 == 409 => refused.push(order),
-                _ => observed.push((operation, said)),
+                // It was refused by cached stock, so nothing has changed.
+                CheckOut(order) if outcome.0 == 409 => refused.push(order),
+                _ => observed.push((operation, outcome)),
             }
         }
-        self.note_sold_out(&observed);
+        self.record_sold_out(&observed);
         for order in refused {
             self.assert_may_be_sold_out(order, begun);
         }
@@ -454,13 +452,13 @@ impl Run<'_> {
         let waiting = orders
             .filter(|(_, order)| may_expire(order))
             .map(|(number, _)| number);
-        for order in self.stage.expired(waiting).await {
+        for order in self.test_shop.expired(waiting).await {
             observed.push((Expire(order), (200, Some(Expired))));
         }
         observed.sort_by_key(|(operation, _)| rank(operation));
         let explained = explain(&self.model, &observed, &mut HashSet::new());
         self.model = explained.unwrap_or_else(|| {
-            let about = |(operation, _): &(Operation, Said)| match operation {
+            let about = |(operation, _): &(Operation, Outcome)| match operation {
                 Restock(..) | Reprice(..) => None,
                 Buy(order)
                 | CheckOut(order)
@@ -470,24 +468,25 @@ impl Run<'_> {
                 | Cancel(order)
                 | Expire(order) => Some((
                     *order,
-                    self.stage.ids[*order].clone(),
+                    self.test_shop.ids[*order].clone(),
                     self.model.orders[*order].clone(),
                 )),
             };
             let orders: Vec<_> = observed.iter().filter_map(about).collect();
             panic!(
-                "no order of these explains the answers:\n{observed:#?}\nwith {:?} available, and \
+                "no sequence of these explains the answers:\n{observed:#?}\nwith {:?} available, and \
                  before that the orders were {orders:#?}",
                 self.model.available
             )
         });
     }
 
-    /// Products of which a round took all that was there before it may have been sold out in it.
-    fn note_sold_out(&mut self, observed: &[(Operation, Said)]) {
+    /// Records the products that may have been sold out in this round: those of which it took all units.
+    fn record_sold_out(&mut self, observed: &[(Operation, Outcome)]) {
         let mut left = self.model.available.clone();
-        for (operation, said) in observed {
-            if let (Buy(order) | CheckOut(order), (_, Some(WaitingPayment))) = (operation, said) {
+        for (operation, outcome) in observed {
+            if let (Buy(order) | CheckOut(order), (_, Some(WaitingPayment))) = (operation, outcome)
+            {
                 for (product, units) in &self.model.orders[*order].lines {
                     left[*product] = left[*product].saturating_sub(*units);
                 }
@@ -500,11 +499,11 @@ impl Run<'_> {
         }
     }
 
-    /// Of an order that was refused as sold out in a round that began then.
+    /// Asserts that a product of a refused order may have been sold out. The round began at `begun`.
     fn assert_may_be_sold_out(&self, order: usize, begun: Instant) {
         let lines = &self.model.orders[order].lines;
         let was_sold_out = |(product, _): &(usize, u64)| {
-            self.sold_out[*product].is_some_and(|at| at + REMEMBERED >= begun)
+            self.sold_out[*product].is_some_and(|at| at + STOCK_CACHE_AGE >= begun)
         };
         assert!(
             lines.iter().any(was_sold_out),
@@ -513,22 +512,22 @@ impl Run<'_> {
         );
     }
 
-    /// Waits until nothing is left that could happen by itself, and compares all of it.
+    /// Waits until all unpaid orders have expired, and compares the tables with the model.
     async fn compare(&mut self) {
-        eventually("all unpaid orders to expire", PATIENCE, || async {
-            let books = self.stage.shop.books().await;
+        eventually("all unpaid orders to expire", WAIT_TIMEOUT, || async {
+            let books = self.test_shop.shop.books().await;
             (books.count(WaitingPayment) == 0).then_some(())
         })
         .await;
         self.perform(Vec::new()).await;
-        let books = self.stage.shop.books().await;
+        let books = self.test_shop.shop.books().await;
         books.assert_balanced();
-        for (number, product) in self.stage.products.iter().enumerate() {
+        for (number, product) in self.test_shop.products.iter().enumerate() {
             let stock = books.stock[&product.to_string()];
-            let there = (stock.available, stock.supply);
+            let found = (stock.available, stock.supply);
             let expected = (self.model.available[number], self.model.supply[number]);
             assert_eq!(
-                there,
+                found,
                 (expected.0 as i64, expected.1 as i64),
                 "product {number}"
             );
@@ -539,7 +538,7 @@ impl Run<'_> {
             .map(|order| (order.order_id.as_str(), order))
             .collect();
         for (number, expected) in self.model.orders.iter().enumerate() {
-            let Some(id) = &self.stage.ids[number] else {
+            let Some(id) = &self.test_shop.ids[number] else {
                 assert_eq!(expected.status, None, "order {number}");
                 continue;
             };
@@ -548,7 +547,7 @@ impl Run<'_> {
                 .expect("the order is in the books");
             assert_eq!(Some(there.status), expected.status, "order {number}, {id}");
             let line = |(product, units): &(usize, u64)| {
-                (self.stage.products[*product].to_string(), *units as i64)
+                (self.test_shop.products[*product].to_string(), *units as i64)
             };
             let mut lines: Vec<_> = expected.lines.iter().map(line).collect();
             lines.sort();
@@ -556,7 +555,7 @@ impl Run<'_> {
             there.sort();
             assert_eq!(there, lines, "order {number} holds all of its lines");
         }
-        assert!(orders.is_empty(), "orders that nobody made: {orders:?}");
+        assert!(orders.is_empty(), "unknown orders: {orders:?}");
     }
 }
 
@@ -570,19 +569,19 @@ fn variable<T: std::str::FromStr>(name: &str) -> Option<T> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn whatever_happens_at_once_looks_as_if_it_had_happened_in_turn() {
+async fn concurrent_operations_look_as_if_they_had_run_one_after_the_other() {
     let operations = variable("HEDONIFY_OPERATIONS").unwrap_or(OPERATIONS);
-    play(Template::default(), operations).await;
+    run_operations(Template::default(), operations).await;
 }
 
-/// Where transactions cancel each other as on AWS. It takes AWS's time, too, so there is less of it.
+/// The same with transactions that cancel each other as on AWS. It has fewer operations because each takes longer.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn so_it_does_where_transactions_meet() {
+async fn so_they_do_when_transactions_conflict() {
     let operations = variable("HEDONIFY_OPERATIONS").unwrap_or(OPERATIONS) / 4;
-    play(Template::default().realistic(), operations).await;
+    run_operations(Template::default().realistic(), operations).await;
 }
 
-async fn play(template: Template, operations: usize) {
+async fn run_operations(template: Template, operations: usize) {
     let seed = variable("HEDONIFY_SEED").unwrap_or_else(|| fastrand::u64(..));
     // Shown when the test fails.
     println!("HEDONIFY_SEED={seed} repeats these {operations} operations");
@@ -595,13 +594,13 @@ async fn play(template: Template, operations: usize) {
             versions: vec![1; PRODUCTS],
             orders: Vec::new(),
         },
-        stage: Stage::set(&shop).await,
+        test_shop: TestShop::new(&shop).await,
         sold_out: [None; PRODUCTS],
     };
     let first = run.new_order(false);
     run.perform(vec![CheckOut(first)]).await;
     assert!(
-        run.stage.ids[first].is_some(),
+        run.test_shop.ids[first].is_some(),
         "a checkout on full shelves was refused"
     );
     let mut done = 1;

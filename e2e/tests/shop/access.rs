@@ -1,4 +1,4 @@
-//! Who gets in, and what is whose.
+//! Authentication, and access to the data of other users.
 
 use e2e::{Shop, Shopper, lines};
 use reqwest::Method;
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::openapi::Contract;
 
-/// Every route that openapi.yaml does not leave open to all, with a cart, an order and a product to ask for.
+/// Every route that needs a token according to openapi.yaml, with ids in its path.
 fn guarded_routes(cart: &str, order: &str, product: &str) -> Vec<(Method, String)> {
     let contract = Contract::read();
     let operations = contract.operations();
@@ -20,14 +20,14 @@ fn guarded_routes(cart: &str, order: &str, product: &str) -> Vec<(Method, String
             .replace("{cart_id}", cart)
             .replace("{order_id}", order)
             .replace("{product_id}", product);
-        assert!(!path.contains('{'), "what to ask for in {path}?");
+        assert!(!path.contains('{'), "no id for {path}");
         (method.parse().expect("a method"), path)
     });
     routes.collect()
 }
 
-/// All that can be asked about a cart or an order of one's own, with a body that would do.
-fn private_things(cart: &str, order: &str, product: &str) -> Vec<(Method, String, Value)> {
+/// The requests for a user's cart and order, with valid bodies.
+fn private_requests(cart: &str, order: &str, product: &str) -> Vec<(Method, String, Value)> {
     let item = format!("/carts/{cart}/items/{product}");
     let one = json!({ "product_id": product, "quantity": 1 });
     vec![
@@ -51,13 +51,13 @@ fn private_things(cart: &str, order: &str, product: &str) -> Vec<(Method, String
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn only_a_good_token_gets_in() {
+async fn only_a_valid_token_is_accepted() {
     let shop = Shop::open().await;
     let lamp = shop.stocked("Lamp", "129.90", 10).await;
     let ada = shop.shopper("ada").await;
     let cart = ada.cart(&[(lamp, 1)]).await;
     let order = ada.buy(&[(lamp, 1)]).await;
-    ada.decided(&order).await;
+    ada.wait_for_decision(&order).await;
 
     let good = shop.token(&json!({ "sub": "ada" })).await;
     let mut parts: Vec<&str> = good.split('.').collect();
@@ -66,25 +66,25 @@ async fn only_a_good_token_gets_in() {
     let unsigned = format!("{}.{}.", parts[0], parts[1]);
     let other = Shop::open().await;
     let intruders = [
-        ("no token", shop.stranger()),
-        ("no JWT", shop.bearer("let-me-in")),
-        ("an empty token", shop.bearer("")),
-        ("a cut token", shop.bearer(&good[..good.len() - 40])),
-        ("an unsigned token", shop.bearer(unsigned)),
+        ("no token", shop.anonymous()),
+        ("no JWT", shop.with_token("let-me-in")),
+        ("an empty token", shop.with_token("")),
+        ("a cut token", shop.with_token(&good[..good.len() - 40])),
+        ("an unsigned token", shop.with_token(unsigned)),
         (
             "another issuer's key",
-            shop.bearer(other.token(&json!({ "sub": "ada" })).await),
+            shop.with_token(other.token(&json!({ "sub": "ada" })).await),
         ),
         (
             "an expired token",
-            shop.bearer(
+            shop.with_token(
                 shop.token(&json!({ "sub": "ada", "ttl_seconds": -3600 }))
                     .await,
             ),
         ),
         (
             "another audience",
-            shop.bearer(
+            shop.with_token(
                 shop.token(&json!({ "sub": "ada", "audience": "another-shop" }))
                     .await,
             ),
@@ -105,12 +105,12 @@ async fn only_a_good_token_gets_in() {
     assert_eq!(
         shop.books().await.orders.len(),
         1,
-        "nobody else bought anything"
+        "there is no other order"
     );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn nobody_sees_another_s_cart_or_order() {
+async fn a_user_cannot_see_another_users_cart_or_order() {
     let shop = Shop::open().await;
     let lamp = shop.stocked("Lamp", "129.90", 10).await;
     let ada = shop.shopper("ada").await;
@@ -119,9 +119,9 @@ async fn nobody_sees_another_s_cart_or_order() {
     let pending = ada.buy(&[(lamp, 1)]).await;
     let before = ada.get(&format!("/carts/{cart}")).await.expect(200).body;
 
-    unseen(&eve, &cart, &pending, &lamp.to_string()).await;
-    ada.decided(&pending).await;
-    unseen(&eve, &cart, &pending, &lamp.to_string()).await;
+    assert_not_found(&eve, &cart, &pending, &lamp.to_string()).await;
+    ada.wait_for_decision(&pending).await;
+    assert_not_found(&eve, &cart, &pending, &lamp.to_string()).await;
     assert_eq!(
         eve.get("/orders").await.expect(200).body["orders"],
         json!([])
@@ -134,15 +134,15 @@ async fn nobody_sees_another_s_cart_or_order() {
     assert_eq!(shop.books().await.orders.len(), 1);
 }
 
-/// Another's things look exactly like things that never were.
-async fn unseen(eve: &Shopper<'_>, cart: &str, order: &str, product: &str) {
+/// Asserts that another user's cart and order are answered exactly as ids that do not exist.
+async fn assert_not_found(eve: &Shopper<'_>, cart: &str, order: &str, product: &str) {
     let never = "01934f2b-1d5e-7c40-8a4e-3f2b9d6c7e10";
-    let theirs = private_things(cart, order, product);
-    let nobodys = private_things(never, never, product);
-    for ((method, path, body), (_, never, _)) in theirs.into_iter().zip(nobodys) {
+    let theirs = private_requests(cart, order, product);
+    let unknown = private_requests(never, never, product);
+    for ((method, path, body), (_, never, _)) in theirs.into_iter().zip(unknown) {
         let ask = |path: &str| eve.send(eve.request(method.clone(), path).json(&body));
         let theirs = ask(&path).await.expect_problem(404);
-        let nobodys = ask(&never).await.expect_problem(404);
-        assert_eq!(theirs.body, nobodys.body, "{theirs}");
+        let unknown = ask(&never).await.expect_problem(404);
+        assert_eq!(theirs.body, unknown.body, "{theirs}");
     }
 }

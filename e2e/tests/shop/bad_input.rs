@@ -1,4 +1,4 @@
-//! Bad input is answered clearly, in the caller's words, and changes nothing.
+//! Bad input on the routes of carts and checkouts: the answer names the problem, and nothing changes.
 
 use e2e::{Answer, Shop, Shopper, lines};
 use reqwest::Method;
@@ -8,19 +8,19 @@ use serde_json::{Value, json};
 const NEVER: &str = "01934f2b-1d5e-7c40-8a4e-3f2b9d6c7e10";
 
 /// A shop with one product, and a shopper with one cart.
-struct Scene<'a> {
+struct Fixture<'a> {
     shop: &'a Shop,
     ada: Shopper<'a>,
     product: String,
     cart: String,
 }
 
-impl Scene<'_> {
-    async fn set(shop: &Shop) -> Scene<'_> {
+impl Fixture<'_> {
+    async fn new(shop: &Shop) -> Fixture<'_> {
         let lamp = shop.stocked("Lamp", "129.90", 10).await;
         let ada = shop.shopper("ada").await;
         let cart = ada.cart(&[(lamp, 1)]).await;
-        Scene {
+        Fixture {
             shop,
             ada,
             product: lamp.to_string(),
@@ -28,9 +28,9 @@ impl Scene<'_> {
         }
     }
 
-    /// The routes that read a body, each with a line that is fine.
+    /// The routes that read a body, each with a valid body.
     fn routes_with_a_body(&self) -> [(Method, String, Value); 4] {
-        let Scene { product, cart, .. } = self;
+        let Fixture { product, cart, .. } = self;
         let line = json!({ "product_id": product, "quantity": 1 });
         [
             (Method::POST, "/carts".into(), json!({ "lines": [line] })),
@@ -54,8 +54,8 @@ impl Scene<'_> {
         self.ada.send(request).await
     }
 
-    /// Asserts that the shop is as it was and that no function stumbled.
-    async fn assert_untouched(&self) {
+    /// Asserts that nothing changed and that no function failed.
+    async fn assert_unchanged(&self) {
         let cart = self
             .ada
             .get(&format!("/carts/{}", self.cart))
@@ -74,8 +74,8 @@ impl Scene<'_> {
             "order-status",
         ] {
             let report = self.shop.function(function).await;
-            assert_eq!(report["errors"], 0, "{report}");
-            assert_eq!(report["crashes"], 0, "{report}");
+            assert_eq!(report.errors, 0, "{report:?}");
+            assert_eq!(report.crashes, 0, "{report:?}");
         }
     }
 }
@@ -83,29 +83,29 @@ impl Scene<'_> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_body_that_cannot_be_read_is_refused_on_every_route() {
     let shop = Shop::open().await;
-    let scene = Scene::set(&shop).await;
-    for (method, path, fine) in scene.routes_with_a_body() {
+    let fixture = Fixture::new(&shop).await;
+    for (method, path, fine) in fixture.routes_with_a_body() {
         for malformed in ["{", " ", "quantity=1", "{,}", "NaN"] {
-            scene
+            fixture
                 .send(&method, &path, malformed)
                 .await
                 .expect_problem(400);
         }
-        scene
+        fixture
             .send(&method, &path, b"{\"\xff\xfe\": 1}".to_vec())
             .await
             .expect_problem(400);
-        scene
+        fixture
             .send(&method, &path, [0x1f, 0x8b, 0x08, 0x00].to_vec())
             .await
             .expect_problem(400);
 
         let padding = " ".repeat(64 * 1024);
-        scene
+        fixture
             .send(&method, &path, format!("{fine}{padding}"))
             .await
             .expect_problem(413);
-        scene
+        fixture
             .send(&method, &path, vec![b'['; 6 * 1024 * 1024])
             .await
             .expect(413);
@@ -115,14 +115,14 @@ async fn a_body_that_cannot_be_read_is_refused_on_every_route() {
             "application/x-www-form-urlencoded",
             "multipart/form-data",
         ] {
-            let request = scene.ada.request(method.clone(), &path);
+            let request = fixture.ada.request(method.clone(), &path);
             let request = request
                 .header(CONTENT_TYPE, content_type)
                 .body(fine.to_string());
-            scene.ada.send(request).await.expect_problem(415);
+            fixture.ada.send(request).await.expect_problem(415);
         }
         for not_an_object in ["[]", "[1]", "null", "7", "\"text\"", "true"] {
-            let refused = scene
+            let refused = fixture
                 .send(&method, &path, not_an_object)
                 .await
                 .expect_problem(422);
@@ -132,13 +132,13 @@ async fn a_body_that_cannot_be_read_is_refused_on_every_route() {
             );
         }
     }
-    scene.assert_untouched().await;
+    fixture.assert_unchanged().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_value_that_cannot_be_used_is_named_on_every_route() {
     let shop = Shop::open().await;
-    let scene = Scene::set(&shop).await;
+    let fixture = Fixture::new(&shop).await;
     let quantities = [
         "0",
         "-1",
@@ -154,7 +154,7 @@ async fn a_value_that_cannot_be_used_is_named_on_every_route() {
         "{}",
         "1e999",
     ];
-    for (method, path, fine) in scene.routes_with_a_body() {
+    for (method, path, fine) in fixture.routes_with_a_body() {
         let place = if fine.get("lines").is_some() {
             "lines[0]."
         } else {
@@ -165,7 +165,7 @@ async fn a_value_that_cannot_be_used_is_named_on_every_route() {
                 .to_string()
                 .replace("\"quantity\":1", &format!("\"quantity\":{quantity}"));
             refused(
-                &scene.send(&method, &path, body).await,
+                &fixture.send(&method, &path, body).await,
                 &format!("{place}quantity"),
             );
         }
@@ -173,22 +173,22 @@ async fn a_value_that_cannot_be_used_is_named_on_every_route() {
             .to_string()
             .replace("\"quantity\":1", "\"quantity\":1,\"unit_price\":\"0.01\"");
         refused(
-            &scene.send(&method, &path, body).await,
+            &fixture.send(&method, &path, body).await,
             &format!("{place}unit_price"),
         );
         let body = fine
             .to_string()
             .replace("\"quantity\":1", "\"quantity\":1,\"quantity\":2");
         refused(
-            &scene.send(&method, &path, body).await,
+            &fixture.send(&method, &path, body).await,
             &format!("{place}quantity"),
         );
         let body = fine.to_string().replace("\"quantity\"", "\"Quantity\"");
-        scene.send(&method, &path, body).await.expect_problem(422);
+        fixture.send(&method, &path, body).await.expect_problem(422);
         let mut unknown = fine.clone();
         unknown["user_id"] = json!("eve");
         refused(
-            &scene.send(&method, &path, unknown.to_string()).await,
+            &fixture.send(&method, &path, unknown.to_string()).await,
             "user_id",
         );
 
@@ -201,16 +201,16 @@ async fn a_value_that_cannot_be_used_is_named_on_every_route() {
                 "[]",
                 &format!("\"{NEVER}\""),
             ] {
-                let product = format!("\"{}\"", scene.product);
+                let product = format!("\"{}\"", fixture.product);
                 let body = fine.to_string().replace(&product, id);
                 refused(
-                    &scene.send(&method, &path, body).await,
+                    &fixture.send(&method, &path, body).await,
                     &format!("{place}product_id"),
                 );
             }
         }
     }
-    scene.assert_untouched().await;
+    fixture.assert_unchanged().await;
 }
 
 /// Asserts a 422 that names this field and no other.
@@ -226,10 +226,10 @@ fn refused(answer: &Answer, field: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn carts_and_checkouts_have_their_limits() {
+async fn carts_and_checkouts_beyond_their_limits_are_refused() {
     let shop = Shop::open().await;
-    let scene = Scene::set(&shop).await;
-    let Scene { ada, cart, .. } = &scene;
+    let fixture = Fixture::new(&shop).await;
+    let Fixture { ada, cart, .. } = &fixture;
     let mut many = Vec::new();
     for number in 0..51 {
         many.push((
@@ -295,16 +295,16 @@ async fn carts_and_checkouts_have_their_limits() {
     let open = ada.get(&format!("/carts/{empty}")).await.expect(200);
     assert_eq!(open.body["status"], "OPEN");
     assert_ne!(&full, cart);
-    scene.assert_untouched().await;
+    fixture.assert_unchanged().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_not_there_is_not_found() {
     let shop = Shop::open().await;
-    let scene = Scene::set(&shop).await;
-    let Scene {
+    let fixture = Fixture::new(&shop).await;
+    let Fixture {
         ada, product, cart, ..
-    } = &scene;
+    } = &fixture;
     let quantity = json!({ "quantity": 1 });
     let line = json!({ "product_id": product, "quantity": 1 });
     let long = "x".repeat(2_000);
@@ -358,14 +358,14 @@ async fn what_is_not_there_is_not_found() {
     for (method, path) in no_routes {
         ada.send(ada.request(method, path)).await.expect(404);
     }
-    scene.assert_untouched().await;
+    fixture.assert_unchanged().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn queries_and_headers_that_cannot_be_used_are_named() {
     let shop = Shop::open().await;
-    let scene = Scene::set(&shop).await;
-    let Scene { ada, .. } = &scene;
+    let fixture = Fixture::new(&shop).await;
+    let Fixture { ada, .. } = &fixture;
     shop.stocked("Another lamp", "1.00", 1).await;
     let page = ada.get("/products?limit=1").await.expect(200);
     let products_cursor = page.text_of("next_cursor").to_owned();
@@ -401,7 +401,7 @@ async fn queries_and_headers_that_cannot_be_used_are_named() {
     let another_list_s = format!("/orders?cursor={products_cursor}");
     ada.get(&another_list_s).await.expect_problem(400);
 
-    let line = json!({ "product_id": scene.product, "quantity": 1 });
+    let line = json!({ "product_id": fixture.product, "quantity": 1 });
     for key in [&b""[..], b"\xc3\xbc", &[b'k'; 256], b"a\tb"] {
         let request = ada
             .request(Method::POST, "/checkouts")
@@ -415,5 +415,5 @@ async fn queries_and_headers_that_cannot_be_used_are_named() {
         let status = ada.send(request).await.status;
         assert!(status < 500, "Host: {host} is answered {status}");
     }
-    scene.assert_untouched().await;
+    fixture.assert_unchanged().await;
 }

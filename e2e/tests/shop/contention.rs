@@ -1,14 +1,14 @@
-//! AWS's contention: batches that meet on a product cancel each other's transactions.
+//! Contention as on AWS: batches for the same product cancel each other's transactions.
 
 use domain::OrderStatus;
 use e2e::{Shop, Template};
 use futures_util::future::join_all;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn batches_that_meet_on_a_product_settle_all_the_same() {
+async fn batches_that_conflict_on_a_product_are_settled() {
     const BUYERS: usize = 200;
     const UNITS: u64 = 150;
-    // Small batches, so that many of them want the same product at once.
+    // Small batches, so that many of them take the same product at once.
     let template = Template::default()
         .parameter("CheckoutBatchSize", 10)
         .parameter("CheckoutMaxConcurrency", 4)
@@ -21,16 +21,18 @@ async fn batches_that_meet_on_a_product_settle_all_the_same() {
     let buyers = join_all(names.iter().map(|name| shop.shopper(name))).await;
 
     let one = [(lamp, 1)];
-    let told = join_all(buyers.iter().map(|buyer| buyer.find_out(&one))).await;
+    let results = join_all(buyers.iter().map(|buyer| buyer.buy_and_wait(&one))).await;
 
-    let won = told
+    let won = results
         .iter()
-        .filter(|told| told["status"] == "WAITING_PAYMENT");
+        .filter(|result| result["status"] == "WAITING_PAYMENT");
     assert_eq!(won.count() as u64, UNITS);
     let totals = shop.totals().await;
-    if shop.has_its_own_cloud() {
-        let conflicts = totals["conflicts"].as_u64().expect("a number");
-        assert!(conflicts > 0, "no batch met another: {totals}");
+    if shop.uses_emulator_services() {
+        assert!(
+            totals.conflicts > 0,
+            "no batch conflicted with another: {totals:?}"
+        );
     }
     let books = shop.books().await;
     books.assert_balanced();

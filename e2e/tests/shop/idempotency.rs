@@ -1,6 +1,6 @@
-//! A client that isn't sure whether it was heard says it again.
+//! Repeated requests with an idempotency key.
 
-use e2e::{Answer, PATIENCE, Shop, Shopper, eventually, lines};
+use e2e::{Answer, Shop, Shopper, WAIT_TIMEOUT, eventually, lines};
 use reqwest::Method;
 use serde_json::Value;
 
@@ -28,7 +28,7 @@ async fn the_same_key_and_request_is_one_order() {
         order_ids.iter().all(|id| *id == order_ids[0]),
         "{order_ids:?}"
     );
-    ada.decided(&order_ids[0]).await;
+    ada.wait_for_decision(&order_ids[0]).await;
 
     let later = buy_with_key(&ada, "first try", &lines(&[(lamp, 1), (lamp, 1)]))
         .await
@@ -36,17 +36,17 @@ async fn the_same_key_and_request_is_one_order() {
     assert_eq!(
         later.text_of("order_id"),
         order_ids[0],
-        "the same wish, said differently"
+        "the same lines, written in another way"
     );
     shop.withdraw(lamp).await;
     let much_later = buy_with_key(&ada, "first try", &request).await.expect(202);
     assert_eq!(
         much_later.text_of("order_id"),
         order_ids[0],
-        "whatever the shop sells by now"
+        "also after the product was deleted"
     );
 
-    eventually("an empty queue", PATIENCE, || async {
+    eventually("an empty queue", WAIT_TIMEOUT, || async {
         (shop.queued().await == 0).then_some(())
     })
     .await;

@@ -1,4 +1,4 @@
-//! What the shop promises, asked over HTTP. Every test has a shop of its own.
+//! The shop's promises, tested over HTTP. Every test starts its own shop.
 
 mod access;
 mod bad_input;

@@ -1,5 +1,4 @@
-//! openapi.yaml tells the truth: each status it documents is brought about, and each answer has the
-//! documented headers and shape.
+//! openapi.yaml is correct: each documented status occurs, and each answer has the documented headers and schema.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -12,7 +11,7 @@ use serde_json::{Value, json};
 const OPENAPI: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../openapi.yaml");
 const TEMPLATE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../template.yaml");
 
-/// Documented answers that no request can bring about, and why.
+/// Documented answers that no test can cause, and the reason.
 const UNREACHABLE: [(&str, &str, &str); 5] = [
     (
         "POST /carts/{cart_id}/checkout",
@@ -37,7 +36,7 @@ const UNREACHABLE: [(&str, &str, &str); 5] = [
     ),
 ];
 
-/// The documented API, and what of it was seen.
+/// The documented API, and the statuses that occurred.
 pub(crate) struct Contract {
     document: Value,
     seen: BTreeSet<(String, String)>,
@@ -53,19 +52,19 @@ impl Contract {
         }
     }
 
-    /// What is at this place, wherever it refers to.
-    fn at<'a>(&'a self, value: &'a Value) -> &'a Value {
+    /// The value itself, or the target of its `$ref`.
+    fn resolve<'a>(&'a self, value: &'a Value) -> &'a Value {
         match value["$ref"].as_str() {
             Some(reference) => {
                 let pointer = reference.trim_start_matches('#');
                 let target = self.document.pointer(pointer);
-                self.at(target.unwrap_or_else(|| panic!("{reference} leads nowhere")))
+                self.resolve(target.unwrap_or_else(|| panic!("{reference} leads nowhere")))
             }
             None => value,
         }
     }
 
-    /// Each operation, such as `GET /orders`, with what is documented of it.
+    /// Each operation, such as `GET /orders`, with its documentation.
     pub(crate) fn operations(&self) -> Vec<(String, &Value)> {
         let paths = self.document["paths"].as_object().expect("there are paths");
         let methods = ["get", "post", "put", "patch", "delete"];
@@ -79,25 +78,25 @@ impl Contract {
             .collect()
     }
 
-    /// Checks an answer of this operation against the document.
+    /// Asserts the status, and that the answer is as documented.
     #[track_caller]
     fn check(&mut self, operation: &str, status: u16, answer: Answer) -> Answer {
         let answer = answer.expect(status);
         let operations = self.operations();
         let found = operations.iter().find(|(name, _)| name == operation);
         let (_, documented) = found.unwrap_or_else(|| panic!("{operation} is not documented"));
-        let response = self.at(&documented["responses"][status.to_string()]);
+        let response = self.resolve(&documented["responses"][status.to_string()]);
         assert!(
             response.is_object(),
             "{operation} documents no {status}: {answer}"
         );
 
         for (name, header) in response["headers"].as_object().into_iter().flatten() {
-            let header = self.at(header);
+            let header = self.resolve(header);
             match answer.header(name) {
                 Some(text) => self.validate(
                     &header["schema"],
-                    &plain(text),
+                    &json_value(text),
                     &format!("{name} of {answer}"),
                 ),
                 None => assert!(header["required"] != true, "no {name}: {answer}"),
@@ -128,7 +127,7 @@ impl Contract {
         assert!(wrong.is_empty(), "{wrong:#?} in {what}");
     }
 
-    /// Asserts that every documented status was seen, but for the unreachable ones, which must not.
+    /// Asserts that every documented status occurred, except for the unreachable ones.
     fn assert_all_seen(&self) {
         let unreachable: BTreeSet<(String, String)> = UNREACHABLE
             .iter()
@@ -155,8 +154,8 @@ impl Contract {
     }
 }
 
-/// A header's text as its schema sees it.
-fn plain(text: &str) -> Value {
+/// A header's value as JSON: a number if it is one.
+fn json_value(text: &str) -> Value {
     text.parse::<u64>()
         .map_or_else(|_| json!(text), |number| json!(number))
 }
@@ -176,7 +175,7 @@ fn every_route_of_the_template_is_documented_and_no_other() {
     assert_eq!(routes, documented);
 }
 
-/// The HTTP API events anywhere below: they have a method and a path.
+/// Collects the routes of all HTTP API events: of every mapping with a method and a path.
 fn collect_routes(value: &serde_yaml_ng::Value, routes: &mut BTreeSet<String>) {
     if let (Some(method), Some(path)) = (
         value.get("Method").and_then(serde_yaml_ng::Value::as_str),
@@ -232,7 +231,7 @@ fn every_example_is_what_its_schema_says() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_running_shop_answers_as_documented() {
-    // A window that leaves time to see an order pending.
+    // The batch window leaves time to see a pending order.
     let shop =
         Shop::open_with(&Template::default().parameter("CheckoutBatchWindowSeconds", 2)).await;
     let mut api = Contract::read();
@@ -252,31 +251,43 @@ const NEVER: &str = "01934f2b-1d5e-7c40-8a4e-3f2b9d6c7e10";
 async fn products(shop: &Shop, api: &mut Contract) {
     let lamp = shop.stocked("Lamp", "129.90", 10).await;
     shop.stocked("Clock", "24.50", 0).await;
-    let anyone = shop.stranger();
-    api.check("GET /products", 200, anyone.get("/products?limit=1").await);
-    api.check("GET /products", 200, anyone.get("/products").await);
-    api.check("GET /products", 400, anyone.get("/products?limit=0").await);
-    api.check("GET /products", 400, anyone.get("/products?cursor=x").await);
+    let anonymous = shop.anonymous();
+    api.check(
+        "GET /products",
+        200,
+        anonymous.get("/products?limit=1").await,
+    );
+    api.check("GET /products", 200, anonymous.get("/products").await);
+    api.check(
+        "GET /products",
+        400,
+        anonymous.get("/products?limit=0").await,
+    );
+    api.check(
+        "GET /products",
+        400,
+        anonymous.get("/products?cursor=x").await,
+    );
     let one = "GET /products/{product_id}";
-    api.check(one, 200, anyone.get(&format!("/products/{lamp}")).await);
-    api.check(one, 404, anyone.get(&format!("/products/{NEVER}")).await);
+    api.check(one, 200, anonymous.get(&format!("/products/{lamp}")).await);
+    api.check(one, 404, anonymous.get(&format!("/products/{NEVER}")).await);
 }
 
-/// The refusals that all routes with a body share.
-async fn body_refusals(
+/// Checks the errors that all routes with a body have.
+async fn check_body_errors(
     shop: &Shop,
     api: &mut Contract,
-    who: &Shopper<'_>,
+    user: &Shopper<'_>,
     operation: &str,
     path: &str,
 ) {
     let (method, _) = operation.split_once(' ').expect("it has a method");
     let method: Method = method.parse().expect("is a method");
     let send = |content_type: &'static str, body: String| {
-        let request = who
+        let request = user
             .request(method.clone(), path)
             .header(CONTENT_TYPE, content_type);
-        who.send(request.body(body))
+        user.send(request.body(body))
     };
     let padded = format!("{{}}{}", " ".repeat(70_000));
     api.check(
@@ -291,9 +302,9 @@ async fn body_refusals(
         422,
         send("application/json", r#"{"x": 1}"#.to_owned()).await,
     );
-    let stranger = shop.stranger();
-    let request = stranger.request(method, path).json(&json!({}));
-    api.check(operation, 401, stranger.send(request).await);
+    let anonymous = shop.anonymous();
+    let request = anonymous.request(method, path).json(&json!({}));
+    api.check(operation, 401, anonymous.send(request).await);
 }
 
 async fn carts(shop: &Shop, api: &mut Contract) {
@@ -307,14 +318,14 @@ async fn carts(shop: &Shop, api: &mut Contract) {
         201,
         ada.post("/carts", &lines(&[(tea, 1), (gone, 1)])).await,
     );
-    body_refusals(shop, api, &ada, open, "/carts").await;
+    check_body_errors(shop, api, &ada, open, "/carts").await;
     let cart = format!("/carts/{}", cart.text_of("cart_id"));
     shop.withdraw(gone).await;
 
     let show = "GET /carts/{cart_id}";
     api.check(show, 200, ada.get(&cart).await);
     api.check(show, 404, ada.get(&format!("/carts/{NEVER}")).await);
-    api.check(show, 401, shop.stranger().get(&cart).await);
+    api.check(show, 401, shop.anonymous().get(&cart).await);
 
     let add = "POST /carts/{cart_id}/items";
     let items = format!("{cart}/items");
@@ -325,14 +336,14 @@ async fn carts(shop: &Shop, api: &mut Contract) {
         ada.post(&format!("/carts/{NEVER}/items"), &line(tea, 1))
             .await,
     );
-    body_refusals(shop, api, &ada, add, &items).await;
+    check_body_errors(shop, api, &ada, add, &items).await;
 
     let set = "PUT /carts/{cart_id}/items/{product_id}";
     let item = format!("{items}/{tea}");
     let two = json!({ "quantity": 2 });
     api.check(set, 200, ada.put(&item, &two).await);
     api.check(set, 404, ada.put(&format!("{items}/{NEVER}"), &two).await);
-    body_refusals(shop, api, &ada, set, &item).await;
+    check_body_errors(shop, api, &ada, set, &item).await;
 
     let remove = "DELETE /carts/{cart_id}/items/{product_id}";
     api.check(remove, 200, ada.delete(&format!("{items}/{gone}")).await);
@@ -341,7 +352,7 @@ async fn carts(shop: &Shop, api: &mut Contract) {
         404,
         ada.delete(&format!("/carts/{NEVER}/items/{tea}")).await,
     );
-    api.check(remove, 401, shop.stranger().delete(&item).await);
+    api.check(remove, 401, shop.anonymous().delete(&item).await);
 
     let check_out = "POST /carts/{cart_id}/checkout";
     let checkout = format!("{cart}/checkout");
@@ -350,7 +361,7 @@ async fn carts(shop: &Shop, api: &mut Contract) {
     api.check(
         check_out,
         401,
-        shop.stranger().post_nothing(&checkout).await,
+        shop.anonymous().post_nothing(&checkout).await,
     );
     api.check(
         check_out,
@@ -381,7 +392,7 @@ async fn checkouts(shop: &Shop, api: &mut Contract) {
     let ada = shop.shopper("ada").await;
     let buy = "POST /checkouts";
     api.check(buy, 202, ada.post("/checkouts", &lines(&[(tea, 1)])).await);
-    body_refusals(shop, api, &ada, buy, "/checkouts").await;
+    check_body_errors(shop, api, &ada, buy, "/checkouts").await;
     let sold_out = shop.stocked("Sold out too", "1.00", 0).await;
     api.check(
         buy,
@@ -405,17 +416,17 @@ async fn orders(shop: &Shop, api: &mut Contract) {
     let won = ada.buy(&[(tea, 1)]).await;
     let pending = api.check(show, 200, ada.get(&format!("/orders/{won}")).await);
     assert_eq!(pending.body["status"], "PENDING");
-    ada.decided(&won).await;
+    ada.wait_for_decision(&won).await;
     let accepted = api.check(show, 200, ada.get(&format!("/orders/{won}")).await);
     assert_eq!(accepted.body["status"], "WAITING_PAYMENT");
-    ada.decided(&lost).await;
+    ada.wait_for_decision(&lost).await;
     let rejected = api.check(show, 200, ada.get(&format!("/orders/{lost}")).await);
     assert_eq!(rejected.body["status"], "REJECTED");
     api.check(show, 404, ada.get(&format!("/orders/{NEVER}")).await);
     api.check(
         show,
         401,
-        shop.stranger().get(&format!("/orders/{won}")).await,
+        shop.anonymous().get(&format!("/orders/{won}")).await,
     );
 
     let list = "GET /orders";
@@ -427,7 +438,7 @@ async fn orders(shop: &Shop, api: &mut Contract) {
         shop.shopper("somebody new").await.get("/orders").await,
     );
     api.check(list, 400, ada.get("/orders?cursor=x").await);
-    api.check(list, 401, shop.stranger().get("/orders").await);
+    api.check(list, 401, shop.anonymous().get("/orders").await);
 }
 
 async fn direct_orders(shop: &Shop, api: &mut Contract) {
@@ -437,7 +448,7 @@ async fn direct_orders(shop: &Shop, api: &mut Contract) {
     let one = lines(&[(tea, 1)]);
     api.check(create, 201, ada.post("/orders", &one).await);
     api.check(create, 409, ada.post("/orders", &one).await);
-    body_refusals(shop, api, &ada, create, "/orders").await;
+    check_body_errors(shop, api, &ada, create, "/orders").await;
 }
 
 const SHOW: &str = "GET /orders/{order_id}";
@@ -470,13 +481,13 @@ async fn steps(shop: &Shop, api: &mut Contract) {
     }
     let good = card("4242 4242 4242 4242");
     api.check(pay, 404, ada.step(&never, "payment", &good).await);
-    body_refusals(shop, api, &ada, pay, &path(&order, "/payment")).await;
+    check_body_errors(shop, api, &ada, pay, &path(&order, "/payment")).await;
     ada.step(&refunded, "payment", &good).await.expect(200);
 
     let list = "GET /fulfilment";
     api.check(list, 200, merchant.get("/fulfilment?limit=1").await);
     api.check(list, 400, merchant.get("/fulfilment?limit=0").await);
-    api.check(list, 401, shop.stranger().get("/fulfilment").await);
+    api.check(list, 401, shop.anonymous().get("/fulfilment").await);
     api.check(list, 403, ada.get("/fulfilment").await);
 
     let cancel = "POST /orders/{order_id}/cancellation";
@@ -491,8 +502,11 @@ async fn steps(shop: &Shop, api: &mut Contract) {
         404,
         ada.step(&never, "cancellation", &nothing).await,
     );
-    let strange = shop.stranger().step(&order, "cancellation", &nothing).await;
-    api.check(cancel, 401, strange);
+    let refused = shop
+        .anonymous()
+        .step(&order, "cancellation", &nothing)
+        .await;
+    api.check(cancel, 401, refused);
 
     let ship = "POST /orders/{order_id}/shipment";
     let complete = "POST /orders/{order_id}/completion";
@@ -504,12 +518,12 @@ async fn steps(shop: &Shop, api: &mut Contract) {
         api.check(operation, 409, early);
         api.check(operation, 403, ada.step(&order, step, body).await);
         api.check(operation, 404, merchant.step(&never, step, body).await);
-        let strange = shop.stranger().step(&order, step, body).await;
-        api.check(operation, 401, strange);
+        let refused = shop.anonymous().step(&order, step, body).await;
+        api.check(operation, 401, refused);
         api.check(operation, 200, merchant.step(&order, step, body).await);
         api.check(SHOW, 200, ada.get(&path(&order, "")).await);
     }
-    body_refusals(shop, api, &merchant, ship, &path(&order, "/shipment")).await;
+    check_body_errors(shop, api, &merchant, ship, &path(&order, "/shipment")).await;
     api.check(
         cancel,
         409,
@@ -526,7 +540,7 @@ async fn merchants(shop: &Shop, api: &mut Contract) {
     let cup = api.check(create, 201, mia.post("/products", &new).await);
     api.check(create, 409, mia.post("/products", &new).await);
     api.check(create, 403, ada.post("/products", &new).await);
-    body_refusals(shop, api, &mia, create, "/products").await;
+    check_body_errors(shop, api, &mia, create, "/products").await;
 
     let change = "PATCH /products/{product_id}";
     let path = format!("/products/{}", cup.text_of("product_id"));
@@ -543,7 +557,7 @@ async fn merchants(shop: &Shop, api: &mut Contract) {
         .request(Method::PATCH, &path)
         .header("If-Match", "\"1\"");
     api.check(change, 412, mia.send(stale.json(&price)).await);
-    body_refusals(shop, api, &mia, change, &path).await;
+    check_body_errors(shop, api, &mia, change, &path).await;
 
     let stock = "POST /products/{product_id}/stock";
     let delivery = json!({ "quantity": 10 });
@@ -552,7 +566,7 @@ async fn merchants(shop: &Shop, api: &mut Contract) {
     api.check(stock, 403, max.post(&shelf, &delivery).await);
     let answer = mia.post(&format!("{never}/stock"), &delivery).await;
     api.check(stock, 404, answer);
-    body_refusals(shop, api, &mia, stock, &shelf).await;
+    check_body_errors(shop, api, &mia, stock, &shelf).await;
 }
 
 async fn expiry(api: &mut Contract) {
@@ -561,7 +575,7 @@ async fn expiry(api: &mut Contract) {
     let tea = shop.stocked("Tea", "4.20", 1).await;
     let ada = shop.shopper("ada").await;
     let order = ada.order(&[(tea, 1)]).await;
-    let expired = ada.becomes(&order, "EXPIRED").await;
+    let expired = ada.wait_for_status(&order, "EXPIRED").await;
     let order_id = expired["order_id"].as_str().expect("an order has an id");
     api.check(SHOW, 200, ada.get(&format!("/orders/{order_id}")).await);
 }

@@ -1,7 +1,7 @@
-//! Many buyers at once: every one gets one answer, and no unit is sold twice.
+//! Many buyers at once: each gets one answer, and no unit is sold twice.
 
 use domain::OrderStatus;
-use e2e::{PATIENCE, Shop, Template, eventually};
+use e2e::{Shop, Template, WAIT_TIMEOUT, eventually};
 use serde_json::json;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -11,22 +11,22 @@ async fn two_hundred_buyers_for_fifty_units() {
     let shop = Shop::open().await;
     let lamp = shop.stocked("Lamp", "129.90", UNITS).await;
 
-    let buyers = shop_full_of(&shop, BUYERS).await;
+    let buyers = buyers_of(&shop, BUYERS).await;
     let one = [(lamp, 1)];
-    let told = all(buyers.iter().map(|buyer| buyer.find_out(&one))).await;
+    let results = all(buyers.iter().map(|buyer| buyer.buy_and_wait(&one))).await;
 
-    let won = told
+    let won = results
         .iter()
-        .filter(|told| told["status"] == "WAITING_PAYMENT");
+        .filter(|result| result["status"] == "WAITING_PAYMENT");
     assert_eq!(won.count() as u64, UNITS);
-    let lost: Vec<_> = told
+    let lost: Vec<_> = results
         .iter()
-        .filter(|told| told["short"].is_array())
+        .filter(|result| result["short"].is_array())
         .collect();
     assert_eq!(lost.len(), BUYERS - UNITS as usize);
-    for told in lost {
+    for answer in lost {
         let short = json!([{ "product_id": lamp, "requested": 1, "available": 0 }]);
-        assert_eq!(told["short"], short, "{told}");
+        assert_eq!(answer["short"], short, "{answer}");
     }
     let books = shop.books().await;
     books.assert_balanced();
@@ -34,14 +34,14 @@ async fn two_hundred_buyers_for_fifty_units() {
     assert_eq!(books.count(OrderStatus::WaitingPayment) as u64, UNITS);
 }
 
-async fn shop_full_of(shop: &Shop, buyers: usize) -> Vec<e2e::Shopper<'_>> {
+async fn buyers_of(shop: &Shop, buyers: usize) -> Vec<e2e::Shopper<'_>> {
     let names: Vec<String> = (0..buyers)
         .map(|number| format!("buyer-{number}"))
         .collect();
     all(names.iter().map(|name| shop.shopper(name))).await
 }
 
-/// All of these at once, in their order.
+/// Runs all futures at once. Returns the results in the order of the futures.
 async fn all<F: Future>(futures: impl Iterator<Item = F>) -> Vec<F::Output> {
     futures_util::future::join_all(futures).await
 }
@@ -62,7 +62,7 @@ async fn an_order_gets_all_of_its_lines_or_none() {
     ];
     let mut decided = Vec::new();
     for order in &orders {
-        decided.push(ada.decided(order).await);
+        decided.push(ada.wait_for_decision(order).await);
     }
     let statuses: Vec<_> = decided
         .iter()
@@ -104,10 +104,10 @@ async fn a_cart_submitted_ten_times_at_once_is_one_order() {
         let accepted = answer.expect(202);
         assert_eq!(accepted.text_of("order_id"), cart);
     }
-    ada.decided(&cart).await;
-    // Once more, when it is decided already.
+    ada.wait_for_decision(&cart).await;
+    // Once more, after the decision.
     ada.post_nothing(&checkout).await.expect(202);
-    eventually("an empty queue", PATIENCE, || async {
+    eventually("an empty queue", WAIT_TIMEOUT, || async {
         (shop.queued().await == 0).then_some(())
     })
     .await;
@@ -120,18 +120,18 @@ async fn a_cart_submitted_ten_times_at_once_is_one_order() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn batches_that_meet_on_many_products_balance() {
+async fn batches_that_conflict_on_many_products_balance() {
     const BUYERS: usize = 120;
-    // Small batches and many of them at once, so that they do meet.
-    let crowded = Template::default()
+    // Many small batches at once, so that they conflict.
+    let template = Template::default()
         .parameter("CheckoutBatchSize", 10)
         .parameter("CheckoutMaxConcurrency", 4);
-    let shop = Shop::open_with(&crowded).await;
+    let shop = Shop::open_with(&template).await;
     let mut products = Vec::new();
     for number in 0..5 {
         products.push(shop.stocked(&format!("Product {number}"), "1.00", 40).await);
     }
-    let buyers = shop_full_of(&shop, BUYERS).await;
+    let buyers = buyers_of(&shop, BUYERS).await;
     let buys = buyers.iter().enumerate().map(|(number, buyer)| {
         let first = products[number % products.len()];
         let second = products[(number + 1 + number / 5 % 4) % products.len()];
@@ -140,12 +140,12 @@ async fn batches_that_meet_on_many_products_balance() {
         } else {
             vec![(first, 1), (second, 1)]
         };
-        async move { buyer.find_out(&goods).await }
+        async move { buyer.buy_and_wait(&goods).await }
     });
-    let told = all(buys).await;
-    let won = told
+    let results = all(buys).await;
+    let won = results
         .iter()
-        .filter(|told| told["status"] == "WAITING_PAYMENT");
+        .filter(|result| result["status"] == "WAITING_PAYMENT");
     let sold = won.count();
 
     let books = shop.books().await;
@@ -153,8 +153,8 @@ async fn batches_that_meet_on_many_products_balance() {
     assert_eq!(
         books.count(OrderStatus::WaitingPayment),
         sold,
-        "each was told the truth"
+        "the answers and the books agree"
     );
-    // 240 units were asked for and 200 were there; with two lines an order some may be left over.
+    // 240 units were requested and 200 were available. Some may be left, because an order has two lines.
     assert!((80..=100).contains(&sold), "{sold} orders for 200 units");
 }

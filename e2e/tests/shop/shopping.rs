@@ -1,16 +1,16 @@
-//! The shop on an ordinary day.
+//! Browsing, carts, checkouts and lists of orders.
 
-use e2e::{PATIENCE, Shop, eventually, line, lines};
+use e2e::{Shop, WAIT_TIMEOUT, eventually, line, lines};
 use serde_json::json;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn from_the_shelf_to_an_order_that_waits_for_payment() {
+async fn a_product_is_found_put_in_a_cart_and_ordered() {
     let shop = Shop::open().await;
     let lamp = shop.stocked("Brass Desk Lamp", "129.90", 10).await;
     let clock = shop.stocked("Alarm Clock", "24.50", 5).await;
     let ada = shop.shopper("ada").await;
 
-    let listed = shop.stranger().get("/products").await.expect(200).body;
+    let listed = shop.anonymous().get("/products").await.expect(200).body;
     assert_eq!(listed["products"][0]["name"], "Alarm Clock", "by name");
     assert_eq!(listed["products"][1]["product_id"], lamp.to_string());
     assert_eq!(listed["products"][1]["price"], "129.90");
@@ -57,7 +57,7 @@ async fn from_the_shelf_to_an_order_that_waits_for_payment() {
         Some(format!("/orders/{order_id}").as_str())
     );
 
-    let order = ada.decided(&order_id).await;
+    let order = ada.wait_for_decision(&order_id).await;
     assert_eq!(order["status"], "WAITING_PAYMENT");
     assert_eq!(order["lines"], set.body["lines"]);
     assert_eq!(order["total"], "308.80");
@@ -68,7 +68,7 @@ async fn from_the_shelf_to_an_order_that_waits_for_payment() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_order_is_pending_until_it_is_decided() {
-    // A window this long leaves plenty of time to look before the decision.
+    // The long batch window leaves time to read the order before the decision.
     let slow = e2e::Template::default().parameter("CheckoutBatchWindowSeconds", 3);
     let shop = Shop::open_with(&slow).await;
     let lamp = shop.stocked("Lamp", "129.90", 1).await;
@@ -83,7 +83,7 @@ async fn an_order_is_pending_until_it_is_decided() {
     assert_eq!(pending["status"], "PENDING");
     assert_eq!(pending["total"], "129.90");
     assert_eq!(pending.get("decided_at"), None);
-    let order = ada.decided(&order_id).await;
+    let order = ada.wait_for_decision(&order_id).await;
     assert_eq!(order["status"], "WAITING_PAYMENT");
     assert_eq!(order["submitted_at"], pending["submitted_at"]);
 }
@@ -92,7 +92,7 @@ async fn an_order_is_pending_until_it_is_decided() {
 async fn lists_are_read_page_by_page_each_entry_once() {
     let shop = Shop::open().await;
     for number in 0..7 {
-        // Twice the same name: a page may end between the two.
+        // Each name occurs twice, and a page may end between the two.
         shop.stocked(&format!("Product {}", number / 2), "1.00", 100)
             .await;
     }
@@ -106,7 +106,7 @@ async fn lists_are_read_page_by_page_each_entry_once() {
         orders.push(ada.buy(&[(product, 1)]).await);
     }
     for order in &orders {
-        ada.decided(order).await;
+        ada.wait_for_decision(order).await;
     }
     orders.reverse();
     assert_eq!(
@@ -116,7 +116,7 @@ async fn lists_are_read_page_by_page_each_entry_once() {
     );
 }
 
-/// The ids in a list, read two at a time.
+/// The ids in a list, read in pages of two.
 async fn pages(shopper: &e2e::Shopper<'_>, path: &str, list: &str, id: &str) -> Vec<String> {
     let mut seen = Vec::new();
     let mut next = format!("{path}?limit=2");
@@ -146,10 +146,14 @@ async fn a_product_that_left_the_shop_stays_in_carts_until_it_is_taken_out() {
     let cart = format!("/carts/{}", ada.cart(&[(lamp, 1), (clock, 2)]).await);
     shop.withdraw(lamp).await;
 
-    let shown = eventually("the cart without the lamp's price", PATIENCE, || async {
-        let shown = ada.get(&cart).await.expect(200).body;
-        (shown["total"] == "49.00").then_some(shown)
-    })
+    let shown = eventually(
+        "the cart without the lamp's price",
+        WAIT_TIMEOUT,
+        || async {
+            let shown = ada.get(&cart).await.expect(200).body;
+            (shown["total"] == "49.00").then_some(shown)
+        },
+    )
     .await;
     assert_eq!(shown["lines"][0]["product_id"], lamp.to_string());
     assert_eq!(shown["lines"][0]["name"], json!(null));
@@ -168,12 +172,12 @@ async fn a_product_that_left_the_shop_stays_in_carts_until_it_is_taken_out() {
         .post_nothing(&format!("{cart}/checkout"))
         .await
         .expect(202);
-    let order = ada.decided(accepted.text_of("order_id")).await;
+    let order = ada.wait_for_decision(accepted.text_of("order_id")).await;
     assert_eq!(order["total"], "49.00");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_was_checked_out_never_changes() {
+async fn a_submitted_cart_never_changes() {
     let shop = Shop::open().await;
     let lamp = shop.stocked("Lamp", "129.90", 10).await;
     let ada = shop.shopper("ada").await;
@@ -199,7 +203,7 @@ async fn what_was_checked_out_never_changes() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn additions_at_the_same_time_all_count() {
+async fn concurrent_additions_all_take_effect() {
     let shop = Shop::open().await;
     let lamp = shop.stocked("Lamp", "129.90", 10).await;
     let ada = shop.shopper("ada").await;
@@ -233,7 +237,7 @@ async fn taking_out_what_is_not_in_the_cart_is_fine() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_late_buyer_is_told_at_once() {
+async fn a_late_buyer_is_answered_at_once() {
     let shop = Shop::open().await;
     let tea = shop.stocked("Tea", "4.20", 10).await;
     let lamp = shop.stocked("Lamp", "129.90", 0).await;
@@ -248,12 +252,18 @@ async fn a_late_buyer_is_told_at_once() {
     let of_the_cart = ada.post_nothing(&checkout).await.expect_problem(409);
     assert_eq!(of_the_cart.body["short"], short, "{of_the_cart}");
     let open = ada.get(&format!("/carts/{cart}")).await.expect(200);
-    assert_eq!(open.body["status"], "OPEN", "the rest may still be bought");
+    assert_eq!(
+        open.body["status"], "OPEN",
+        "the other product can still be bought"
+    );
     assert_eq!(shop.queued().await, 0);
 
     ada.delete(&format!("/carts/{cart}/items/{lamp}"))
         .await
         .expect(200);
     ada.post_nothing(&checkout).await.expect(202);
-    assert_eq!(ada.decided(&cart).await["status"], "WAITING_PAYMENT");
+    assert_eq!(
+        ada.wait_for_decision(&cart).await["status"],
+        "WAITING_PAYMENT"
+    );
 }

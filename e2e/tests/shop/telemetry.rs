@@ -1,15 +1,15 @@
-//! What operators see: log lines, metrics and traces.
+//! Log lines, metrics and traces.
 
 use std::collections::HashSet;
 
-use e2e::{Collector, PATIENCE, Shop, Template, eventually, line, lines};
+use e2e::{Collector, Shop, Template, WAIT_TIMEOUT, eventually, line, lines};
 use reqwest::Method;
 use reqwest::header::CONTENT_TYPE;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use uuid::Uuid;
 
-/// A client's place in a trace of its own, and the header that tells of it.
+/// A client's trace id and span id, and the `traceparent` header with them.
 fn client_trace() -> ([u8; 16], [u8; 8], String) {
     let trace_id = Uuid::now_v7();
     let span_id = *b"client-1";
@@ -19,7 +19,7 @@ fn client_trace() -> ([u8; 16], [u8; 8], String) {
 }
 
 #[tokio::test]
-async fn a_checkouts_trace_tells_its_story_from_the_click_to_the_decision() {
+async fn a_checkouts_trace_reaches_from_the_click_to_the_decision() {
     let collector = Collector::open().await;
     let template = Template::default().parameter("OtlpEndpoint", collector.endpoint());
     let shop = Shop::open_with(&template).await;
@@ -35,25 +35,25 @@ async fn a_checkouts_trace_tells_its_story_from_the_click_to_the_decision() {
         .expect(202);
     let order_id = accepted.text_of("order_id").to_owned();
     let other_order_id = ada.buy(&[(lamp, 2)]).await;
-    ada.decided(&order_id).await;
-    ada.decided(&other_order_id).await;
+    ada.wait_for_decision(&order_id).await;
+    ada.wait_for_decision(&other_order_id).await;
 
     // Spans are sent after the answers.
-    let told = eventually("both decisions in the collector", PATIENCE, || async {
-        let told = collector.spans();
-        (told.named("checkout decided").count() == 2).then_some(told)
+    let spans = eventually("both decisions in the collector", WAIT_TIMEOUT, || async {
+        let spans = collector.spans();
+        (spans.named("checkout decided").count() == 2).then_some(spans)
     })
     .await;
 
-    let mine = told.of_trace(&trace_id);
-    let story = [
+    let mine = spans.of_trace(&trace_id);
+    let expected = [
         "POST /checkouts",
         "  DynamoDB.BatchGetItem",
         "  DynamoDB.PutItem",
         "  SQS.SendMessage",
         "  checkout decided",
     ];
-    assert_eq!(mine.tree(), story, "{mine:#?}");
+    assert_eq!(mine.tree(), expected, "{mine:#?}");
     let reads = mine.named("DynamoDB.BatchGetItem").count();
     assert_eq!(reads, 1, "the product with its stock: {mine:#?}");
     let click = mine.named("POST /checkouts").next().expect("the click");
@@ -62,12 +62,12 @@ async fn a_checkouts_trace_tells_its_story_from_the_click_to_the_decision() {
     let decision = mine.named("checkout decided").next().expect("the decision");
     assert_eq!(attribute(decision, "status"), Some("WAITING_PAYMENT"));
 
-    // The decision leads to the batch that made it, and the batch to the click.
+    // The decision links to its batch, and the batch links to the click.
     let [back] = decision.links.as_slice() else {
         panic!("{decision:#?}");
     };
-    let batch = told.get(&back.span_id).expect("the batch was told");
-    let batch_trace = told.of_trace(&batch.trace_id);
+    let batch = spans.get(&back.span_id).expect("the batch has a span");
+    let batch_trace = spans.of_trace(&batch.trace_id);
     let work = [
         "decide checkouts",
         "  DynamoDB.BatchGetItem",
@@ -77,8 +77,8 @@ async fn a_checkouts_trace_tells_its_story_from_the_click_to_the_decision() {
     let linked = |span: &_| batch.links.iter().any(|link| is(link, span));
     assert!(linked(click), "{batch:#?}");
 
-    // No checkout is left out, whether both were in one batch or each in its own.
-    let links = told
+    // Each checkout has a link, whether both were in one batch or each in its own.
+    let links = spans
         .named("decide checkouts")
         .map(|batch| batch.links.len());
     assert_eq!(links.sum::<usize>(), 2);
@@ -100,8 +100,8 @@ fn attribute<'a>(span: &'a Span, name: &str) -> Option<&'a str> {
 }
 
 #[tokio::test]
-async fn a_collector_that_is_down_or_silent_costs_nobody_an_order() {
-    // It takes connections, and never says a word.
+async fn orders_succeed_while_the_collector_is_down_or_silent() {
+    // It accepts connections and never answers.
     let silent = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let silent = format!("http://{}", silent.local_addr().expect("a port"));
     let nobody = "http://127.0.0.1:1".to_owned();
@@ -112,21 +112,21 @@ async fn a_collector_that_is_down_or_silent_costs_nobody_an_order() {
         let ada = shop.shopper("ada").await;
         for _ in 0..5 {
             let order_id = ada.buy(&[(lamp, 1)]).await;
-            assert_eq!(ada.decided(&order_id).await["status"], "WAITING_PAYMENT");
+            assert_eq!(
+                ada.wait_for_decision(&order_id).await["status"],
+                "WAITING_PAYMENT"
+            );
         }
-        // Each process says so once, and counts.
+        // Each process logs the failure once, and counts dropped spans.
         let logs = shop.logs("checkout-enqueue").await;
-        let saying = |message: &'static str| {
+        let lines_with = |message: &'static str| {
             let lines = logs.iter().filter(move |line| line["message"] == message);
             lines.cloned().collect::<Vec<Value>>()
         };
-        let complaints = saying("the collector fails; spans are dropped and counted");
+        let failures = lines_with("the collector fails; spans are dropped and counted");
         let processes = shop.processes("checkout-enqueue").await.len();
-        assert!(
-            (1..=processes).contains(&complaints.len()),
-            "{complaints:?}"
-        );
-        let counts = saying("spans dropped");
+        assert!((1..=processes).contains(&failures.len()), "{failures:?}");
+        let counts = lines_with("spans dropped");
         assert!(
             counts
                 .iter()
@@ -137,7 +137,7 @@ async fn a_collector_that_is_down_or_silent_costs_nobody_an_order() {
     }
 }
 
-/// What must never be in a log, and where a client may put it.
+/// Values that must never be in a log.
 const EMAIL: &str = "ada.lovelace@example.com";
 const CARD: &str = "4000056655665556";
 const GOOD_CARD: &str = "4242424242424242";
@@ -146,24 +146,24 @@ const KEY: &str = "my-own-idempotency-key";
 
 #[tokio::test]
 async fn every_log_line_is_an_object_with_the_fixed_names_and_without_secrets() {
-    // As talkative as it gets.
+    // The most detailed level.
     let template = Template::default().parameter("LogLevel", "trace");
     let shop = Shop::open_with(&template).await;
     let lamp = shop.stocked("Lamp", "129.90", 1).await;
     let token = shop.token(&json!({ "sub": EMAIL })).await;
-    let ada = shop.bearer(&token);
+    let ada = shop.with_token(&token);
 
     let cart_id = ada.cart(&[(lamp, 1)]).await;
     ada.post_nothing(&format!("/carts/{cart_id}/checkout"))
         .await
         .expect(202);
-    ada.decided(&cart_id).await;
+    ada.wait_for_decision(&cart_id).await;
     let payment = format!("/orders/{cart_id}/payment");
     for (card, status) in [(CARD, 422), (EMPTY_CARD, 402), (GOOD_CARD, 200)] {
         let card = json!({ "card_number": card });
         ada.post(&payment, &card).await.expect(status);
     }
-    // One that comes too late, decided in a batch or refused at once.
+    // A late checkout: rejected in a batch, or refused at once.
     let request = ada.request(Method::POST, "/checkouts");
     let request = request.header("Idempotency-Key", KEY);
     ada.send(request.json(&lines(&[(lamp, 1)]))).await;
@@ -188,7 +188,7 @@ async fn every_log_line_is_an_object_with_the_fixed_names_and_without_secrets() 
         .expect(400);
     shop.enqueue(&format!("no checkout, but {CARD}")).await;
 
-    let batches = eventually("the batch with the bad message", PATIENCE, || async {
+    let batches = eventually("the batch with the bad message", WAIT_TIMEOUT, || async {
         let logs = shop.logs("checkout-batch").await;
         logs.iter()
             .any(|line| line["unreadable"] == 1)
@@ -253,7 +253,7 @@ fn check_names(text: &str) {
     }
 }
 
-/// The summary of a batch has all its numbers, and CloudWatch finds every metric it is told of.
+/// Checks that a batch's summary has all its numbers, and that every metric of its CloudWatch directive is a field.
 fn check_batch_summary(logs: &[Value]) {
     let names = [
         "size",

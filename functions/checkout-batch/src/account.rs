@@ -108,7 +108,7 @@ impl Decided<'_> {
         let order_id = self.order.order_id().to_string();
         let status = self.order.status().to_string();
         let attributes = [("order_id", order_id), ("status", status)];
-        origin.tell("checkout decided", began, attributes);
+        origin.record_span("checkout decided", began, attributes);
     }
 }
 

@@ -1,4 +1,4 @@
-//! Loading into real tables, and again after the shop has opened.
+//! Loading into real tables, once and repeatedly.
 
 use domain::{Money, Product, ProductId};
 use seed::{Catalogue, Loaded, Shelves, load};
@@ -15,7 +15,7 @@ async fn load_into(shop: &Shop, catalogue: &Catalogue) -> Loaded {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_product_is_on_its_shelf() {
+async fn every_product_is_loaded_with_its_stock() {
     let shop = Shop::open().await;
     let catalogue = Catalogue::shipped().unwrap();
     let all = catalogue.offers().len();
@@ -68,7 +68,7 @@ async fn loading_again_undoes_neither_a_sale_nor_a_merchants_change() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_load_that_was_cut_short_is_completed() {
+async fn an_interrupted_load_is_completed_by_the_next() {
     let shop = Shop::open().await;
     let catalogue = Catalogue::shipped().unwrap();
     let first = &catalogue.offers()[0];
@@ -89,7 +89,7 @@ async fn a_load_that_was_cut_short_is_completed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_name_on_the_shelves_is_taken() {
+async fn a_merchants_product_name_is_used_once() {
     let shop = Shop::open().await;
     let catalogue = Catalogue::shipped().unwrap();
     let Shelves {

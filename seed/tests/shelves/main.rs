@@ -1,4 +1,4 @@
-//! Loading products into real tables.
+//! Loads products into real tables.
 
 mod loading;
 mod program;

@@ -1,4 +1,4 @@
-//! What the program says, and where it loads.
+//! The program's messages and the tables that it finds.
 
 use std::process::Output;
 
@@ -7,7 +7,7 @@ use tokio::process::Command;
 
 use crate::shop::Shop;
 
-/// Runs the program with nothing of this machine's AWS settings.
+/// Runs the program without this machine's AWS settings.
 async fn seed(arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_seed"))
         .args(arguments)
@@ -19,8 +19,8 @@ async fn seed(arguments: &[&str]) -> Output {
 
 async fn succeeds(arguments: &[&str]) -> String {
     let output = seed(arguments).await;
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{said}");
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{errors}");
     String::from_utf8(output.stdout).expect("UTF-8")
 }
 
@@ -31,7 +31,7 @@ async fn fails(arguments: &[&str]) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn it_finds_the_tables_and_loads_them_once() {
+async fn the_program_finds_the_tables_and_loads_them_once() {
     let shop = Shop::open().await;
     let first = succeeds(&["--endpoint", &shop.endpoint]).await;
     assert!(
@@ -56,7 +56,7 @@ async fn it_finds_the_tables_and_loads_them_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn it_tells_what_is_wrong() {
+async fn an_error_says_what_is_wrong() {
     let shop = Shop::open().await;
     let names = ["--products-table", "Wares", "--stock-table", "StockTable"];
     let missing = fails(&[&["--endpoint", &shop.endpoint], &names[..]].concat()).await;
@@ -74,10 +74,10 @@ async fn it_tells_what_is_wrong() {
         "{silent}"
     );
 
-    let unsaid = fails(&[]).await;
+    let no_endpoint = fails(&[]).await;
     assert!(
-        unsaid.contains("--endpoint") && unsaid.contains("--aws"),
-        "{unsaid}"
+        no_endpoint.contains("--endpoint") && no_endpoint.contains("--aws"),
+        "{no_endpoint}"
     );
 
     let no_file = fails(&["--endpoint", &shop.endpoint, "--file", "wares.json"]).await;

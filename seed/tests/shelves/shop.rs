@@ -1,11 +1,11 @@
-//! A shop's empty tables, for a test.
+//! The empty tables of a shop, for a test.
 
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
 use aws_sdk_dynamodb::types::{
     AttributeDefinition, AttributeValue, BillingMode, KeySchemaElement, KeyType,
     ScalarAttributeType,
 };
+use deployment::Deployment;
 use domain::ProductId;
 use seed::Shelves;
 use store::{ProductNames, Products, Stock};
@@ -27,14 +27,8 @@ impl Shop {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let endpoint = format!("http://{}", listener.local_addr().expect("an address"));
         tokio::spawn(dynoxide::server::serve_on(listener, database));
-        let config = aws_sdk_dynamodb::Config::builder()
-            .behavior_version(BehaviorVersion::latest())
-            .region(Region::new("us-east-1"))
-            .credentials_provider(Credentials::new("test", "test", None, None, "test"))
-            .http_client(aws_smithy_http_client::Builder::new().build_http())
-            .endpoint_url(&endpoint)
-            .build();
-        let client = Client::from_conf(config);
+        let deployment = Deployment::at(&endpoint).await.expect("an endpoint");
+        let client = deployment.dynamodb().clone();
         create_table(&client, PRODUCTS, "product_id", None).await;
         create_table(&client, NAMES, "merchant_id", Some("name")).await;
         create_table(&client, STOCK, "product_id", None).await;
@@ -49,7 +43,7 @@ impl Shop {
         }
     }
 
-    /// One unit of a product is bought.
+    /// Takes one unit of a product, as a sale does.
     pub(crate) async fn sell_one(&self, product_id: ProductId) {
         self.client
             .update_item()

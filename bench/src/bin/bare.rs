@@ -1,4 +1,4 @@
-//! A function that does nothing: what cold starts are compared with.
+//! A function that does nothing. Cold starts are compared with its own.
 
 use lambda_http::{Body, Error, Request, Response, run, service_fn};
 

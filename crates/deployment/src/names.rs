@@ -1,8 +1,8 @@
-//! Finding the shop's tables and queues under whatever names they were given.
+//! Finds the shop's tables and queues by the names that deployments give them.
 
 use anyhow::{Result, bail};
 
-/// Finds one by the names that CloudFormation and local clouds make from the template:
+/// Finds the one name that CloudFormation, the emulator or LocalStack makes of a logical id:
 /// `ProductsTable`, `local-ProductsTable` or `hedonify-ProductsTable-1ABC…`.
 pub(crate) fn find(
     names: &[String],
@@ -10,24 +10,24 @@ pub(crate) fn find(
     logical_id: &str,
     flag: &str,
 ) -> Result<String> {
-    let fitting: Vec<&str> = names
+    let matching: Vec<&str> = names
         .iter()
         .map(String::as_str)
-        .filter(|name| is_of(name, stack, logical_id))
+        .filter(|name| is_name_of(name, stack, logical_id))
         .collect();
-    match fitting[..] {
+    match matching[..] {
         [name] => Ok(name.to_owned()),
         [] => bail!("there is no {logical_id}: deploy the stack first, or name it with {flag}"),
         _ => bail!(
             "there is more than one {logical_id} ({}): name the stack with --stack or the one meant with {flag}",
-            fitting.join(", ")
+            matching.join(", ")
         ),
     }
 }
 
 /// Whether a name is `<logical id>`, `<stack>-<logical id>` or
 /// `<stack>-<logical id>-<a suffix of capitals and digits>`.
-fn is_of(name: &str, stack: Option<&str>, logical_id: &str) -> bool {
+fn is_name_of(name: &str, stack: Option<&str>, logical_id: &str) -> bool {
     if name == logical_id {
         return stack.is_none();
     }
@@ -56,7 +56,7 @@ mod tests {
     }
 
     #[test]
-    fn tables_are_found_by_the_names_that_clouds_make() {
+    fn tables_are_found_by_the_names_that_deployments_give_them() {
         let local = ["CartsTable", "StockTable"];
         assert_eq!(find_stock(&local, None).unwrap(), "StockTable");
         let named = ["local-CartsTable", "local-StockTable"];
@@ -70,7 +70,7 @@ mod tests {
     }
 
     #[test]
-    fn a_doubt_is_never_guessed_away() {
+    fn an_ambiguous_or_missing_name_is_an_error_that_says_what_to_do() {
         let two = find_stock(&[DEV, PROD].concat(), None)
             .unwrap_err()
             .to_string();

@@ -1,8 +1,8 @@
-//! Finished spans on their way to the collector.
+//! A buffer of finished spans that are to be sent to the collector.
 //!
-//! Nothing here ever fails or holds up a request: spans wait in bounded memory and are sent between
-//! invocations, within a bounded time. When the collector is down, slow or refuses, they are dropped
-//! and counted, and it is left alone for a while.
+//! Sending never fails or delays a request: spans wait in bounded memory and are sent between invocations,
+//! within a bounded time. If the collector is down, slow or refuses them, they are dropped and counted, and
+//! nothing is sent to it for a while.
 
 use std::env;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -15,27 +15,26 @@ use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::metrics::METRICS;
 
-/// Spans that wait at most; more are dropped. A batch of 1,000 checkouts makes some 1,100.
-const MOST_WAITING: usize = 4_096;
+/// The capacity of the buffer; spans beyond it are dropped. A batch of 1,000 checkouts makes some 1,100.
+const CAPACITY: usize = 4_096;
 
-/// How long sending may take, unless `OTEL_EXPORTER_OTLP_TIMEOUT` says otherwise: the function can't
-/// take its next invocation in the meantime. A collector beside the function answers in a
-/// millisecond or two.
+/// How long one sending may take, unless `OTEL_EXPORTER_OTLP_TIMEOUT` is set. It is short because the function
+/// gets no invocation in the meantime. A collector beside the function answers in a millisecond or two.
 const TIMEOUT: Duration = Duration::from_millis(100);
 
-/// How long a collector that failed is left alone.
+/// How long nothing is sent to a collector that failed.
 const PAUSE: Duration = Duration::from_secs(30);
 
-/// Spans that wait, and the way they go.
+/// Finished spans and the exporter that sends them. Clones share one buffer.
 #[derive(Debug)]
-pub(crate) struct Outbox<E>(Arc<Inner<E>>);
+pub(crate) struct SpanBuffer<E>(Arc<Inner<E>>);
 
 #[derive(Debug)]
 struct Inner<E> {
     exporter: E,
     timeout: Duration,
-    /// The shortest time between two sendings. Zero where a process may be frozen after every
-    /// invocation, as on AWS; where it is not, sending many spans together is cheaper.
+    /// The shortest time between two sendings. It is zero on AWS, where the process may be frozen after every
+    /// invocation. Elsewhere it is longer: sending many spans together is cheaper.
     delay: Duration,
     state: Mutex<State>,
 }
@@ -43,41 +42,40 @@ struct Inner<E> {
 #[derive(Debug)]
 struct State {
     waiting: Vec<SpanData>,
-    /// Nothing is sent before.
+    /// The earliest time of the next sending.
     not_before: Instant,
     /// Whether a task waits for that time.
-    awaited: bool,
-    /// Spans dropped since that was last counted.
+    scheduled: bool,
+    /// Spans dropped since the metric was last logged.
     dropped: usize,
-    /// Whether it was told that the collector fails: once is enough.
-    told: bool,
+    /// Whether the failure of the collector was logged. Each process logs it once.
+    failure_logged: bool,
 }
 
-impl<E> Clone for Outbox<E> {
+impl<E> Clone for SpanBuffer<E> {
     fn clone(&self) -> Self {
-        Outbox(self.0.clone())
+        SpanBuffer(self.0.clone())
     }
 }
 
-impl<E: SpanExporter + 'static> Outbox<E> {
-    /// An outbox as the environment wants it: `OTEL_EXPORTER_OTLP_TIMEOUT` and
-    /// `OTEL_BSP_SCHEDULE_DELAY`, both in milliseconds.
-    pub(crate) fn from_env(exporter: E) -> Outbox<E> {
+impl<E: SpanExporter + 'static> SpanBuffer<E> {
+    /// A buffer configured by `OTEL_EXPORTER_OTLP_TIMEOUT` and `OTEL_BSP_SCHEDULE_DELAY`, both in milliseconds.
+    pub(crate) fn from_env(exporter: E) -> SpanBuffer<E> {
         let milliseconds = |name| Some(Duration::from_millis(env::var(name).ok()?.parse().ok()?));
         let timeout = milliseconds("OTEL_EXPORTER_OTLP_TIMEOUT").unwrap_or(TIMEOUT);
         let delay = milliseconds("OTEL_BSP_SCHEDULE_DELAY").unwrap_or_default();
-        Outbox::new(exporter, timeout, delay)
+        SpanBuffer::new(exporter, timeout, delay)
     }
 
-    fn new(exporter: E, timeout: Duration, delay: Duration) -> Outbox<E> {
+    fn new(exporter: E, timeout: Duration, delay: Duration) -> SpanBuffer<E> {
         let state = State {
             waiting: Vec::new(),
             not_before: Instant::now(),
-            awaited: false,
+            scheduled: false,
             dropped: 0,
-            told: false,
+            failure_logged: false,
         };
-        Outbox(Arc::new(Inner {
+        SpanBuffer(Arc::new(Inner {
             exporter,
             timeout,
             delay,
@@ -85,25 +83,25 @@ impl<E: SpanExporter + 'static> Outbox<E> {
         }))
     }
 
-    /// Sends what waits, at once or, if that is too soon after the last time, by and by.
+    /// Sends the waiting spans: at once, or by a task if the last sending was too short a time ago.
     pub(crate) async fn flush(&self) {
         let now = Instant::now();
         let due = {
             let mut state = self.state();
-            if state.waiting.is_empty() || state.awaited {
+            if state.waiting.is_empty() || state.scheduled {
                 return;
             }
-            state.awaited = state.not_before > now;
+            state.scheduled = state.not_before > now;
             state.not_before
         };
         if due <= now {
             return self.send().await;
         }
-        let outbox = self.clone();
+        let buffer = self.clone();
         tokio::spawn(async move {
             sleep_until(due).await;
-            outbox.state().awaited = false;
-            outbox.send().await;
+            buffer.state().scheduled = false;
+            buffer.send().await;
         });
     }
 
@@ -120,7 +118,7 @@ impl<E: SpanExporter + 'static> Outbox<E> {
             Err(_) => Some(format!("no answer in {} ms", self.0.timeout.as_millis())),
         };
         if let Some(error) = failure {
-            self.failed(count, &error);
+            self.record_failure(count, &error);
         }
         let dropped = std::mem::take(&mut self.state().dropped);
         if dropped > 0 {
@@ -128,38 +126,38 @@ impl<E: SpanExporter + 'static> Outbox<E> {
         }
     }
 
-    fn failed(&self, count: usize, error: &str) {
-        let told = {
+    fn record_failure(&self, count: usize, error: &str) {
+        let already_logged = {
             let mut state = self.state();
             state.dropped += count;
             state.not_before = Instant::now() + PAUSE;
-            std::mem::replace(&mut state.told, true)
+            std::mem::replace(&mut state.failure_logged, true)
         };
-        if !told {
+        if !already_logged {
             tracing::warn!(error, "the collector fails; spans are dropped and counted");
         }
     }
 }
 
-impl<E> Outbox<E> {
+impl<E> SpanBuffer<E> {
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl<E: SpanExporter + 'static> SpanProcessor for Outbox<E> {
+impl<E: SpanExporter + 'static> SpanProcessor for SpanBuffer<E> {
     fn on_start(&self, _: &mut Span, _: &Context) {}
 
     fn on_end(&self, span: SpanData) {
         let mut state = self.state();
-        if state.waiting.len() < MOST_WAITING {
+        if state.waiting.len() < CAPACITY {
             state.waiting.push(span);
         } else {
             state.dropped += 1;
         }
     }
 
-    /// Does nothing: sending is asynchronous, and [`Outbox::flush`] does it.
+    /// Does nothing: sending is asynchronous, and [`SpanBuffer::flush`] does it.
     fn force_flush(&self) -> OTelSdkResult {
         Ok(())
     }
@@ -180,54 +178,54 @@ mod tests {
 
     use super::*;
 
-    /// A collector with a mood.
+    /// A collector that behaves as the test says, and counts.
     #[derive(Debug, Clone)]
-    struct Moody {
-        mood: Mood,
+    struct TestCollector {
+        behaviour: Behaviour,
         calls: Arc<AtomicUsize>,
-        taken: Arc<AtomicUsize>,
+        accepted: Arc<AtomicUsize>,
     }
 
     #[derive(Debug, Clone, Copy)]
-    enum Mood {
-        Well,
+    enum Behaviour {
+        Accepting,
         Refusing,
         Silent,
     }
 
-    impl SpanExporter for Moody {
+    impl SpanExporter for TestCollector {
         async fn export(&self, batch: Vec<SpanData>) -> OTelSdkResult {
             self.calls.fetch_add(1, Ordering::Relaxed);
-            match self.mood {
-                Mood::Well => {
-                    self.taken.fetch_add(batch.len(), Ordering::Relaxed);
+            match self.behaviour {
+                Behaviour::Accepting => {
+                    self.accepted.fetch_add(batch.len(), Ordering::Relaxed);
                     Ok(())
                 }
-                Mood::Refusing => Err(OTelSdkError::InternalFailure("full".to_owned())),
-                Mood::Silent => pending().await,
+                Behaviour::Refusing => Err(OTelSdkError::InternalFailure("full".to_owned())),
+                Behaviour::Silent => pending().await,
             }
         }
     }
 
     struct Test {
-        outbox: Outbox<Moody>,
-        collector: Moody,
+        buffer: SpanBuffer<TestCollector>,
+        collector: TestCollector,
         provider: SdkTracerProvider,
     }
 
     impl Test {
-        fn new(mood: Mood, delay: Duration) -> Test {
-            let collector = Moody {
-                mood,
+        fn new(behaviour: Behaviour, delay: Duration) -> Test {
+            let collector = TestCollector {
+                behaviour,
                 calls: Arc::default(),
-                taken: Arc::default(),
+                accepted: Arc::default(),
             };
-            let outbox = Outbox::new(collector.clone(), TIMEOUT, delay);
+            let buffer = SpanBuffer::new(collector.clone(), TIMEOUT, delay);
             let provider = SdkTracerProvider::builder()
-                .with_span_processor(outbox.clone())
+                .with_span_processor(buffer.clone())
                 .build();
             Test {
-                outbox,
+                buffer,
                 collector,
                 provider,
             }
@@ -244,67 +242,71 @@ mod tests {
             self.collector.calls.load(Ordering::Relaxed)
         }
 
-        fn taken(&self) -> usize {
-            self.collector.taken.load(Ordering::Relaxed)
+        fn accepted(&self) -> usize {
+            self.collector.accepted.load(Ordering::Relaxed)
         }
 
-        fn told(&self) -> bool {
-            self.outbox.state().told
+        fn failure_logged(&self) -> bool {
+            self.buffer.state().failure_logged
         }
     }
 
     #[tokio::test(start_paused = true)]
     async fn spans_are_sent_when_the_invocation_is_over() {
-        let test = Test::new(Mood::Well, Duration::ZERO);
-        test.outbox.flush().await;
+        let test = Test::new(Behaviour::Accepting, Duration::ZERO);
+        test.buffer.flush().await;
         assert_eq!(test.calls(), 0, "nothing to send");
         test.finish(3);
         assert_eq!(test.calls(), 0, "not while the request waits");
-        test.outbox.flush().await;
+        test.buffer.flush().await;
         test.finish(1);
-        test.outbox.flush().await;
-        assert_eq!((test.calls(), test.taken()), (2, 4));
+        test.buffer.flush().await;
+        assert_eq!((test.calls(), test.accepted()), (2, 4));
     }
 
     #[tokio::test(start_paused = true)]
-    async fn with_a_delay_many_invocations_are_sent_together_and_none_is_forgotten() {
+    async fn with_a_delay_the_spans_of_many_invocations_are_sent_together() {
         let delay = Duration::from_millis(500);
-        let test = Test::new(Mood::Well, delay);
+        let test = Test::new(Behaviour::Accepting, delay);
         for _ in 0..10 {
             test.finish(1);
-            test.outbox.flush().await;
+            test.buffer.flush().await;
         }
-        assert_eq!((test.calls(), test.taken()), (1, 1), "the first, at once");
+        assert_eq!(
+            (test.calls(), test.accepted()),
+            (1, 1),
+            "the first, at once"
+        );
         tokio::time::sleep(delay * 2).await;
-        assert_eq!((test.calls(), test.taken()), (2, 10));
+        assert_eq!((test.calls(), test.accepted()), (2, 10));
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_failing_collector_costs_a_bounded_time_and_is_then_left_alone() {
-        for mood in [Mood::Refusing, Mood::Silent] {
-            let test = Test::new(mood, Duration::ZERO);
+    async fn a_failing_collector_costs_a_bounded_time_and_gets_nothing_for_a_while() {
+        for behaviour in [Behaviour::Refusing, Behaviour::Silent] {
+            let test = Test::new(behaviour, Duration::ZERO);
             let before = Instant::now();
             for _ in 0..100 {
                 test.finish(1);
-                test.outbox.flush().await;
+                test.buffer.flush().await;
             }
             assert!(before.elapsed() <= TIMEOUT * 2, "{:?}", before.elapsed());
-            assert_eq!(test.calls(), 1, "{mood:?}");
-            assert!(test.told());
+            assert_eq!(test.calls(), 1, "{behaviour:?}");
+            assert!(test.failure_logged());
             tokio::time::sleep(PAUSE * 2).await;
-            assert_eq!(test.calls(), 2, "{mood:?}: it is tried again");
-            assert_eq!(test.outbox.state().waiting.len(), 0);
+            assert_eq!(test.calls(), 2, "{behaviour:?}: it is tried again");
+            assert_eq!(test.buffer.state().waiting.len(), 0);
         }
     }
 
     #[tokio::test(start_paused = true)]
-    async fn memory_is_bounded_and_what_does_not_fit_is_counted() {
-        let test = Test::new(Mood::Well, Duration::ZERO);
-        test.finish(MOST_WAITING + 7);
-        assert_eq!(test.outbox.state().waiting.len(), MOST_WAITING);
-        assert_eq!(test.outbox.state().dropped, 7);
-        test.outbox.flush().await;
-        assert_eq!(test.taken(), MOST_WAITING);
-        assert_eq!(test.outbox.state().dropped, 0, "told as a metric");
+    async fn memory_is_bounded_and_dropped_spans_are_counted() {
+        let test = Test::new(Behaviour::Accepting, Duration::ZERO);
+        test.finish(CAPACITY + 7);
+        assert_eq!(test.buffer.state().waiting.len(), CAPACITY);
+        assert_eq!(test.buffer.state().dropped, 7);
+        test.buffer.flush().await;
+        assert_eq!(test.accepted(), CAPACITY);
+        assert_eq!(test.buffer.state().dropped, 0, "logged as a metric");
     }
 }

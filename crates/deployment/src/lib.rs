@@ -1,8 +1,10 @@
-//! The cloud that a program works on: AWS, or an endpoint that plays it; and how the shop's tables
-//! and queues are found there. For the programs that people run themselves, not for functions.
+//! A deployed shop: where its AWS services are, and the names of its tables and queues there.
+//!
+//! Programs that people start themselves use this (seed, audit, load test, benchmark). Functions do not: they get
+//! the names in environment variables.
 
+mod location;
 mod names;
-mod place;
 
 use std::env;
 use std::fmt;
@@ -13,15 +15,15 @@ use aws_credential_types::Credentials;
 use aws_sdk_dynamodb::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 
-pub use place::Place;
+pub use location::Location;
 
-/// The region that a local cloud is asked in when none is set: the one such clouds start with.
+/// The region for a local endpoint when the user has set none: the default of LocalStack and of the emulator.
 const LOCAL_REGION: &str = "us-east-1";
 
-/// The arguments that say which cloud is meant.
+/// The command-line arguments that choose a deployment.
 #[derive(Debug, Clone, Default, clap::Args)]
-pub struct CloudArguments {
-    /// The cloud to work on, such as http://127.0.0.1:4566 [default: AWS_ENDPOINT_URL]
+pub struct DeploymentArguments {
+    /// The endpoint of the AWS services to work on, such as http://127.0.0.1:4566 [default: AWS_ENDPOINT_URL]
     #[arg(long, value_name = "URL")]
     pub endpoint: Option<String>,
     /// Work on AWS itself, with the profile and region that the AWS CLI would use
@@ -32,54 +34,63 @@ pub struct CloudArguments {
     pub stack: Option<String>,
 }
 
-/// A cloud, ready to be asked.
+/// A deployed shop, with clients for its DynamoDB and SQS.
 #[derive(Debug, Clone)]
-pub struct Cloud {
-    place: Place,
+pub struct Deployment {
+    location: Location,
     stack: Option<String>,
     dynamodb: aws_sdk_dynamodb::Client,
     sqs: aws_sdk_sqs::Client,
 }
 
-impl Cloud {
-    /// The cloud that the arguments name, or else the environment.
+impl Deployment {
+    /// Chooses the deployment that the arguments name, or else the environment.
     ///
     /// # Errors
-    /// When they name none, or two, or no region is set for AWS.
-    pub async fn connect(arguments: &CloudArguments) -> Result<Cloud> {
-        let place = Place::choose(arguments.endpoint.as_deref(), arguments.aws)?;
-        let config = configuration(&place).await;
+    /// When neither names one, when both name different ones, or when no region is set for AWS.
+    pub async fn connect(arguments: &DeploymentArguments) -> Result<Deployment> {
+        let location = Location::choose(arguments.endpoint.as_deref(), arguments.aws)?;
+        let config = configuration(&location).await;
         if config.region().is_none() {
             bail!("no region is set: set AWS_REGION, or AWS_PROFILE to a profile that has one");
         }
-        Ok(Cloud {
-            place,
+        Ok(Deployment {
+            location,
             stack: arguments.stack.clone(),
             dynamodb: aws_sdk_dynamodb::Client::new(&config),
             sqs: aws_sdk_sqs::Client::new(&config),
         })
     }
 
-    /// Where it is.
-    pub fn place(&self) -> &Place {
-        &self.place
+    /// Chooses the deployment whose AWS services answer at this URL.
+    ///
+    /// # Errors
+    /// When the environment names another.
+    pub async fn at(endpoint: &str) -> Result<Deployment> {
+        Self::connect(&DeploymentArguments {
+            endpoint: Some(endpoint.to_owned()),
+            ..DeploymentArguments::default()
+        })
+        .await
     }
 
-    /// Its DynamoDB.
+    pub fn location(&self) -> &Location {
+        &self.location
+    }
+
     pub fn dynamodb(&self) -> &aws_sdk_dynamodb::Client {
         &self.dynamodb
     }
 
-    /// Its SQS.
     pub fn sqs(&self) -> &aws_sdk_sqs::Client {
         &self.sqs
     }
 
-    /// The name of the table that the template calls `logical_id`: the one given with `flag`, or
-    /// else found by its name.
+    /// The name of the table with this logical id in the template: the name that the user gave with `flag`, or
+    /// else the one table whose name fits.
     ///
     /// # Errors
-    /// When the table is not there, may be one of several, or the cloud does not answer.
+    /// When no table fits, when several do, or when DynamoDB does not answer.
     pub async fn table(&self, logical_id: &str, given: Option<&str>, flag: &str) -> Result<String> {
         if let Some(name) = given {
             self.check_table(name).await?;
@@ -89,14 +100,14 @@ impl Cloud {
         let names: Result<Vec<_>, _> = pages.collect().await;
         let names = names.map_err(|error| self.explain(&error))?;
         names::find(&names, self.stack.as_deref(), logical_id, flag)
-            .with_context(|| format!("cannot find the shop's tables at {}", self.place))
+            .with_context(|| format!("cannot find the shop's tables at {}", self.location))
     }
 
-    /// The URL of the queue that the template calls `logical_id`: the one given with `flag`, or else
-    /// found by its name.
+    /// The URL of the queue with this logical id in the template: the URL that the user gave with `flag`, or else
+    /// that of the one queue whose name fits.
     ///
     /// # Errors
-    /// When the queue is not there, may be one of several, or the cloud does not answer.
+    /// When no queue fits, when several do, or when SQS does not answer.
     pub async fn queue(&self, logical_id: &str, given: Option<&str>, flag: &str) -> Result<String> {
         if let Some(url) = given {
             return Ok(url.to_owned());
@@ -107,7 +118,7 @@ impl Cloud {
         let name = |url: &String| url.rsplit('/').next().unwrap_or_default().to_owned();
         let names: Vec<String> = urls.iter().map(name).collect();
         let found = names::find(&names, self.stack.as_deref(), logical_id, flag)
-            .with_context(|| format!("cannot find the shop's queues at {}", self.place))?;
+            .with_context(|| format!("cannot find the shop's queues at {}", self.location))?;
         let url = urls.into_iter().find(|url| name(url) == found);
         url.with_context(|| format!("{found} has no URL"))
     }
@@ -119,13 +130,13 @@ impl Cloud {
             .as_service_error()
             .is_some_and(|service| service.is_resource_not_found_exception());
         Err(if missing {
-            anyhow!("there is no table {name} at {}", self.place)
+            anyhow!("there is no table {name} at {}", self.location)
         } else {
             self.explain(&error)
         })
     }
 
-    /// What a user can do about a call that failed.
+    /// Turns the error of a failed call into words that help the user.
     pub fn explain<E, R>(&self, error: &SdkError<E, R>) -> anyhow::Error
     where
         E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
@@ -136,25 +147,25 @@ impl Cloud {
             SdkError::DispatchFailure(failure) => failure.is_io() || failure.is_timeout(),
             _ => false,
         };
-        match &self.place {
-            Place::Endpoint(url) if unreachable => {
+        match &self.location {
+            Location::Endpoint(url) if unreachable => {
                 anyhow!("nothing answers at {url}: is it running?")
             }
-            place => anyhow!("{place} refuses: {}", DisplayErrorContext(error)),
+            location => anyhow!("{location} refuses: {}", DisplayErrorContext(error)),
         }
     }
 }
 
-/// On AWS everything is as the AWS CLI has it: profiles, single sign-on, roles. A local cloud takes
-/// any credentials, so there nobody needs to have some.
-async fn configuration(place: &Place) -> SdkConfig {
+/// The SDK's configuration. On AWS it is the AWS CLI's: profiles, single sign-on, roles. A local endpoint accepts
+/// any credentials, so the user needs none there.
+async fn configuration(location: &Location) -> SdkConfig {
     let http_client = aws_smithy_http_client::Builder::new()
         .tls_provider(Provider::Rustls(CryptoMode::Ring))
         .build_https();
     let loader = aws_config::defaults(BehaviorVersion::latest()).http_client(http_client);
-    match place {
-        Place::Aws => loader.load().await,
-        Place::Endpoint(url) => {
+    match location {
+        Location::Aws => loader.load().await,
+        Location::Endpoint(url) => {
             let loader = loader.endpoint_url(url).region(local_region());
             match local_credentials() {
                 Some(credentials) => loader.credentials_provider(credentials).load().await,
@@ -169,8 +180,7 @@ fn local_region() -> Region {
     Region::new(region.unwrap_or_else(|_| LOCAL_REGION.to_owned()))
 }
 
-/// Made-up credentials, unless the user has set some: clouds that keep several accounts apart tell
-/// them by these.
+/// Made-up credentials, unless the user has set some: endpoints with several accounts tell them apart by these.
 fn local_credentials() -> Option<Credentials> {
     let set = env::var_os("AWS_ACCESS_KEY_ID").is_some() || env::var_os("AWS_PROFILE").is_some();
     (!set).then(|| Credentials::new("local", "local", None, None, "local"))

@@ -1,4 +1,4 @@
-//! Reading until there is a verdict.
+//! Reads the tables again and again until there is a verdict.
 
 use std::time::{Duration, Instant};
 
@@ -9,55 +9,55 @@ use crate::reading::{Due, Progress, Reading};
 use crate::report::{Report, Verdict};
 use crate::shop::Shop;
 
-/// Between two looks at books that move.
+/// The pause between two readings.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// How long an audit waits for what.
+/// How long the audit waits, and how late the shop may be, before it is a fault.
 #[derive(Debug, Clone, Copy)]
-pub struct Patience {
-    /// For the books to come to rest: the queue empty, the stock unchanged while it is read.
-    pub for_rest: Duration,
-    /// For a checkout to be decided, from its submission on.
-    pub for_a_decision: Duration,
-    /// For an unpaid order to expire, from the end of its payment window on.
-    pub for_an_expiry: Duration,
+pub struct WaitLimits {
+    /// The time for the queue to become empty and the stock to stop changing.
+    pub rest: Duration,
+    /// The time from a checkout's submission to its decision.
+    pub decision: Duration,
+    /// The time from the end of an order's payment window to its expiry.
+    pub expiry: Duration,
 }
 
-impl Patience {
+impl WaitLimits {
     fn due_now(self) -> Due {
         let now = Timestamp::now();
-        let ago = |patience| now.checked_sub(patience).unwrap_or(Timestamp::MIN);
+        let ago = |duration| now.checked_sub(duration).unwrap_or(Timestamp::MIN);
         Due {
-            submitted_until: ago(self.for_a_decision),
-            unpaid_until: ago(self.for_an_expiry),
+            submitted_until: ago(self.decision),
+            unpaid_until: ago(self.expiry),
         }
     }
 }
 
-/// Reads the books until they can be judged. What may be a blur, because the books moved while
-/// they were read, is only claimed when two readings of books at rest in a row say so.
+/// Reads the tables until there is a verdict. A fault that may come from changes during the reading is only
+/// reported if two readings in a row, both without changes, show it.
 ///
 /// # Errors
 /// When a table or the queue cannot be read.
 pub async fn audit(
     shop: &Shop,
-    patience: Patience,
+    limits: WaitLimits,
     progress: &Progress,
 ) -> Result<Report, StoreError> {
-    let give_up = Instant::now() + patience.for_rest;
+    let give_up = Instant::now() + limits.rest;
     wait_for_the_queue(shop, give_up).await?;
-    let mut doubted_before = false;
+    let mut suspected_before = false;
     loop {
-        let reading = shop.read(patience.due_now(), progress).await?;
-        let judgement = judge(&reading, doubted_before);
-        if let Some(verdict) = judgement.or_else(|| out_of_patience(&reading, give_up)) {
+        let reading = shop.read(limits.due_now(), progress).await?;
+        let verdict = judge(&reading, suspected_before);
+        if let Some(verdict) = verdict.or_else(|| give_up_verdict(&reading, give_up)) {
             return Ok(Report {
                 verdict,
                 books: reading.books,
                 backlog: shop.backlog().await?,
             });
         }
-        doubted_before = reading.at_rest;
+        suspected_before = reading.at_rest;
         tokio::time::sleep(PAUSE).await;
     }
 }
@@ -69,22 +69,23 @@ async fn wait_for_the_queue(shop: &Shop, give_up: Instant) -> Result<(), StoreEr
     Ok(())
 }
 
-/// A verdict, or `None` when the books have to be read again.
-fn judge(reading: &Reading, doubted_before: bool) -> Option<Verdict> {
+/// The verdict, or `None` if the tables must be read again.
+fn judge(reading: &Reading, suspected_before: bool) -> Option<Verdict> {
     let faults = &reading.books.faults;
-    if faults.iter().any(|(fault, ..)| !fault.may_be_a_blur()) {
+    if faults.iter().any(|(fault, ..)| !fault.may_be_transient()) {
         Some(Verdict::Off)
     } else if !reading.at_rest {
         None
     } else if faults.is_empty() {
         Some(Verdict::Balanced)
     } else {
-        doubted_before.then_some(Verdict::Off)
+        suspected_before.then_some(Verdict::Off)
     }
 }
 
-/// Books at rest are read to the end, however late it is.
-fn out_of_patience(reading: &Reading, give_up: Instant) -> Option<Verdict> {
+/// The verdict when time is up. It applies only while the tables change: a reading without changes is followed by
+/// its second reading in any case.
+fn give_up_verdict(reading: &Reading, give_up: Instant) -> Option<Verdict> {
     (!reading.at_rest && Instant::now() >= give_up).then_some(Verdict::Unsettled)
 }
 
@@ -99,7 +100,7 @@ mod tests {
     fn reading(at_rest: bool, fault: Option<Fault>) -> Reading {
         let mut faults = Faults::default();
         if let Some(fault) = fault {
-            faults.note(fault, String::new);
+            faults.record(fault, String::new);
         }
         Reading {
             books: BooksRead {
@@ -113,13 +114,13 @@ mod tests {
     }
 
     #[test]
-    fn only_books_at_rest_are_balanced() {
+    fn only_unchanging_tables_are_balanced() {
         assert_eq!(judge(&reading(true, None), false), Some(Verdict::Balanced));
         assert_eq!(judge(&reading(false, None), false), None);
     }
 
     #[test]
-    fn an_imbalance_is_read_twice_at_rest_before_it_is_claimed() {
+    fn an_imbalance_is_read_twice_before_it_is_reported() {
         for fault in [Fault::Oversold, Fault::LostUnits, Fault::Undecided] {
             assert_eq!(judge(&reading(false, Some(fault)), true), None);
             assert_eq!(judge(&reading(true, Some(fault)), false), None);
@@ -128,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn what_no_movement_explains_is_claimed_at_once() {
+    fn a_fault_that_no_change_explains_is_reported_at_once() {
         for fault in [Fault::NegativeStock, Fault::DamagedOrder, Fault::WrongTotal] {
             assert_eq!(
                 judge(&reading(false, Some(fault)), false),
@@ -138,12 +139,12 @@ mod tests {
     }
 
     #[test]
-    fn patience_ends_only_while_the_books_move() {
+    fn the_audit_gives_up_only_while_the_tables_change() {
         let past = Instant::now();
         let moving = reading(false, None);
-        assert_eq!(out_of_patience(&moving, past), Some(Verdict::Unsettled));
-        assert_eq!(out_of_patience(&reading(true, None), past), None);
+        assert_eq!(give_up_verdict(&moving, past), Some(Verdict::Unsettled));
+        assert_eq!(give_up_verdict(&reading(true, None), past), None);
         let later = past + Duration::from_secs(60);
-        assert_eq!(out_of_patience(&moving, later), None);
+        assert_eq!(give_up_verdict(&moving, later), None);
     }
 }
