@@ -1,4 +1,4 @@
-//! Answers.
+//! The HTTP answers of the shop.
 
 use domain::{OrderId, OrderStatus};
 use lambda_http::http::header::{
@@ -7,7 +7,6 @@ use lambda_http::http::header::{
 use lambda_http::http::{Response, StatusCode};
 use serde::Serialize;
 
-use crate::error::Problem;
 use crate::view::AcceptedView;
 
 /// An HTTP answer. Its body is always text, so the gateway never has to decode it.
@@ -17,7 +16,7 @@ const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const PROBLEM_JSON: HeaderValue = HeaderValue::from_static("application/problem+json");
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 
-/// Seconds after which it pays to ask for an order: about the time until a batch is decided.
+/// Seconds after which a client should ask for its order: about the time until a batch is decided.
 const DECISION_RETRY_SECONDS: u32 = 1;
 
 /// 200 with what anybody may see.
@@ -48,8 +47,8 @@ pub fn accepted(order_id: OrderId) -> Reply {
     retry_after(reply, DECISION_RETRY_SECONDS)
 }
 
-/// Something went wrong. Never to be cached: the same request may do better.
-pub(crate) fn problem(status: StatusCode, problem: &Problem) -> Reply {
+/// An error. Never to be cached: the same request may succeed later.
+pub(crate) fn problem(status: StatusCode, problem: &impl Serialize) -> Reply {
     set(with(status, PROBLEM_JSON, problem), CACHE_CONTROL, NO_STORE)
 }
 
