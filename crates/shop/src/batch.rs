@@ -16,7 +16,7 @@ use crate::queue_message::QueueMessage;
 pub struct BatchService {
     /// Decides and commits.
     pub settlement: CheckoutDesk,
-    /// Told of every accepted order, which expires unless it is paid in time.
+    /// Where a message waits until the time to pay of accepted orders is over.
     pub expiries: ExpiryQueue,
 }
 

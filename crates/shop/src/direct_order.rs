@@ -22,7 +22,7 @@ pub struct DirectOrderService {
     pub settlement: CheckoutDesk,
     /// Where decided orders are found.
     pub orders: Orders,
-    /// Told of every accepted order, which expires unless it is paid in time.
+    /// Where a message waits until the time to pay of accepted orders is over.
     pub expiries: ExpiryQueue,
 }
 

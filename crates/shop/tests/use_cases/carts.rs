@@ -26,8 +26,8 @@ async fn only_what_the_shop_has_goes_into_a_cart() {
     let product = tea(&books, 1).await;
     let unknown = product_id(1);
     let service = service(&books);
-    let opened = service.open(ada(), basket(&[(unknown, 1)]), [product, unknown]);
-    match opened.await {
+    let wanted = basket(&[(product, 1), (unknown, 1)]);
+    match service.open(ada(), wanted, [product, unknown]).await {
         Err(ShopError::NotForSale(unknown)) => assert_eq!(unknown.lines, [1]),
         other => panic!("there is no such product: {other:?}"),
     }

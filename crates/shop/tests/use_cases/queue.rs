@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::config::retry::RetryConfig;
 use aws_sdk_sqs::config::{BehaviorVersion, Credentials, Region};
+use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
@@ -69,10 +70,11 @@ impl Queue {
     }
 }
 
-async fn take(State(mailbox): State<Arc<Mailbox>>, Json(request): Json<Value>) -> Response {
+async fn take(State(mailbox): State<Arc<Mailbox>>, request: Bytes) -> Response {
     if mailbox.is_closed.load(Ordering::Relaxed) {
         return StatusCode::SERVICE_UNAVAILABLE.into_response();
     }
+    let request: Value = serde_json::from_slice(&request).expect("JSON");
     let body = request["MessageBody"].as_str().expect("a body");
     mailbox.bodies.lock().unwrap().push(body.to_owned());
     Json(json!({ "MessageId": "1" })).into_response()
