@@ -6,7 +6,7 @@ use serde::Serialize;
 use shop::{Resource, ShopError};
 use store::StoreError;
 
-/// Why a request was not done. Its answer stands in [`crate::problem`].
+/// Why a request was not done. `problem.rs` has the answer to each.
 #[derive(Debug)]
 pub enum ApiError {
     /// The function has no route with this method and path.

@@ -1,4 +1,4 @@
-//! Values in a request's JSON. What each must be is said in words that an answer can repeat.
+//! Values in a request's JSON. The messages of their errors are words that an answer can repeat.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -9,7 +9,7 @@ use rust_decimal::Decimal;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, Unexpected, Visitor};
 
-/// A JSON object. Serde would read a struct from an array too; a client that sends one is mistaken.
+/// A JSON object. Serde would read a struct from an array too; a client that sends one gets an error.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct JsonObject<T>(pub T);
 

@@ -19,12 +19,12 @@ const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 /// Seconds after which a client should ask for its order: about the time until a batch is decided.
 const DECISION_RETRY_SECONDS: u32 = 1;
 
-/// 200 with what anybody may see.
+/// 200 with public data.
 pub fn public(view: &impl Serialize) -> Reply {
     with(StatusCode::OK, JSON, view)
 }
 
-/// 200 with what only the caller may see: no cache on the way may keep it.
+/// 200 with data of the caller alone: no cache on the way may keep it.
 pub fn personal(view: &impl Serialize) -> Reply {
     set(public(view), CACHE_CONTROL, NO_STORE)
 }
@@ -52,7 +52,7 @@ pub(crate) fn problem(status: StatusCode, problem: &impl Serialize) -> Reply {
     set(with(status, PROBLEM_JSON, problem), CACHE_CONTROL, NO_STORE)
 }
 
-/// Asks the client to wait some seconds before it comes again.
+/// The same answer, asking the client to wait so many seconds before it tries again.
 pub(crate) fn retry_after(reply: Reply, seconds: u32) -> Reply {
     set(reply, RETRY_AFTER, seconds.into())
 }

@@ -1,4 +1,4 @@
-//! From the Lambda runtime to a handler and back.
+//! The loop of an HTTP function: from the Lambda runtime to its handler and back.
 
 use std::future::Future;
 use std::time::{Duration, Instant, SystemTime};

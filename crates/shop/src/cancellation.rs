@@ -1,5 +1,6 @@
-//! Cancelling an order: the books first, then the provider. No shopper is told that it is done before
-//! the provider has said so: the payment may have been captured, by a merchant who began to ship.
+//! Cancelling an order: first the books change, then the provider gives the money back. The shopper
+//! gets a success only when the provider has confirmed it, since the payment may have been captured by
+//! a merchant who began to ship.
 
 use std::time::Instant;
 
@@ -76,8 +77,8 @@ impl<P: PaymentProvider + Sync> CancellationService<P> {
     }
 }
 
-/// Gives back what was paid. Also of an order that was cancelled before: should the provider not have
-/// been heard then, asking again heals it.
+/// Gives back the payment of a cancelled order, if it has one. It is asked of an order that was
+/// cancelled before, too: the provider may not have answered then.
 ///
 /// # Errors
 /// When the provider gives no answer.

@@ -1,4 +1,4 @@
-//! What merchants do with their products, each with their own alone.
+//! Offering, changing and stocking products: each merchant their own alone.
 
 use domain::{
     Basket, Description, MerchantId, Money, Product, ProductId, ProductName, Quantity, Units,
@@ -55,8 +55,7 @@ pub enum ExpectedVersion {
     OneOf(Vec<u64>),
 }
 
-/// How often a product that somebody else keeps changing is looked at again before the merchant is
-/// asked to wait.
+/// How often a product that keeps changing is loaded again before the merchant is asked to wait.
 const ATTEMPTS: usize = 4;
 
 impl CatalogueService {
@@ -109,7 +108,8 @@ impl CatalogueService {
                     let available = self.available(product_id).await?;
                     return Ok((after, available));
                 }
-                // Somebody was faster. Whoever named a version must look again, others need not.
+                // Another change was faster. One that names its version fails in the next round; any other is
+                // made on top.
                 Err(ProductError::Changed) => {}
                 Err(error) => return Err(error.into()),
             }

@@ -28,7 +28,7 @@ pub struct CheckoutService {
     pub seen: Memory<Offer>,
 }
 
-/// How often a cart that somebody keeps changing is priced again before its owner is asked to wait.
+/// How often a cart that keeps changing is priced again before its owner is asked to wait.
 const SUBMIT_ATTEMPTS: usize = 4;
 
 impl CheckoutService {
@@ -51,7 +51,7 @@ impl CheckoutService {
             let lines = purchase.price(&self.products_on_the_shelf(basket).await?)?;
             match self.carts.submit(&cart, lines, Timestamp::now()).await {
                 Ok(submitted) => return self.queue(&submitted).await,
-                // Somebody changed or submitted it since it was loaded: look again.
+                // It was changed or submitted since it was loaded: look again.
                 Err(CartError::Changed | CartError::Submitted) => {}
                 Err(error) => return Err(error.into()),
             }

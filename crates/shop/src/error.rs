@@ -7,7 +7,7 @@ use store::{AdvanceError, CartError, ProductError, RestockError, StoreError};
 /// Why the shop did not do what was asked.
 #[derive(Debug, thiserror::Error)]
 pub enum ShopError {
-    /// There is no such thing, or it is somebody else's: the answer must not tell which.
+    /// There is no such thing, or it is another user's: the answer must be the same for both.
     #[error("there is no such {0:?}")]
     NotFound(Resource),
     /// There is nothing in the cart to check out.

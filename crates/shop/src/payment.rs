@@ -1,5 +1,5 @@
 //! Paying: the provider authorises, then the books record it, in this order. A payment that no order
-//! records is never captured, so whatever is cut off halfway has cost nobody anything.
+//! records is never captured, so a request that is cut off halfway costs its shopper nothing.
 
 use domain::{Forbidden, Order, OrderId, OrderStatus, Payment, PaymentId, Transition, UserId};
 use jiff::Timestamp;

@@ -1,4 +1,4 @@
-//! The routes by which anybody sees what is for sale, and how much of it is left.
+//! The public routes: what is for sale, and how much of it is left.
 
 use api::routes::ListProductsRoute;
 use api::view::{ProductView, ProductsView};
