@@ -48,7 +48,7 @@ ALLOWED = {
         "ProductsTable": {"dynamodb:BatchGetItem"},
         "StockTable": {"dynamodb:BatchGetItem", "dynamodb:UpdateItem"},
     },
-    "OrderPaymentFunction": {
+    "PayOrderFunction": {
         "CartsTable": {"dynamodb:GetItem"},
         "OrdersTable": {"dynamodb:GetItem", "dynamodb:PutItem"},
     },
@@ -62,7 +62,7 @@ ALLOWED = {
         "OrdersTable/index/unpaid": {"dynamodb:Query"},
         "StockTable": {"dynamodb:UpdateItem"},
     },
-    "FulfilmentFunction": {
+    "FulfilOrdersFunction": {
         "OrdersTable": {"dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:PutItem"},
         "OrdersTable/index/fulfilment": {"dynamodb:Query"},
     },

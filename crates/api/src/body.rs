@@ -7,7 +7,7 @@ use serde::de::IgnoredAny;
 use serde_json::error::Category;
 
 use crate::error::{ApiError, FieldError};
-use crate::fields::Object;
+use crate::fields::JsonObject;
 
 /// The request's body, which must be a JSON object.
 ///
@@ -32,7 +32,7 @@ pub fn json_if_any<'a, T: Deserialize<'a> + Default>(request: &'a Request) -> Re
     json(request)
 }
 
-/// A body that does not say what it is may well be JSON; reading it will tell.
+/// Whether the body is said to be JSON. One without a content type may be: reading it decides.
 fn is_json(request: &Request) -> bool {
     let Some(content_type) = request.headers().get(CONTENT_TYPE) else {
         return true;
@@ -51,7 +51,7 @@ fn parse<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, ApiError> {
         return Err(ApiError::NoBody);
     }
     let mut json = serde_json::Deserializer::from_slice(body);
-    let Object(value) = serde_path_to_error::deserialize(&mut json).map_err(|error| {
+    let JsonObject(value) = serde_path_to_error::deserialize(&mut json).map_err(|error| {
         // A wrong value is found before the body's end has been read, which may not be JSON.
         match serde_json::from_slice::<IgnoredAny>(body) {
             Err(_) => ApiError::Malformed,
@@ -62,7 +62,8 @@ fn parse<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, ApiError> {
     Ok(value)
 }
 
-/// Serde tells what is wrong in its message alone, made for programmers: this makes it a shopper's.
+/// Serde says what is wrong in a message for programmers alone: this turns it into words for a
+/// shopper.
 fn explain(error: &serde_path_to_error::Error<serde_json::Error>) -> ApiError {
     let message = error.inner().to_string();
     // JSON sets numbers no bounds, so one too large for serde_json is still JSON.
@@ -88,7 +89,7 @@ fn explain(error: &serde_path_to_error::Error<serde_json::Error>) -> ApiError {
     } else if let Some(name) = field_named_in(&message, "duplicate field") {
         FieldError::new(member(name), "is given twice")
     } else if message.starts_with("must ") {
-        // A value of the shop's own, which knows the words itself.
+        // The shop's own values have messages that can be shown as they are.
         FieldError::new(here, without_place(&message))
     } else {
         FieldError::new(here, format_args!("must be {}", expected(&message)))

@@ -1,4 +1,4 @@
-//! Who calls, as the gateway's JWT authorizer vouches for.
+//! The caller of a route, by the token that the gateway's JWT authorizer checked.
 
 use std::collections::HashMap;
 
@@ -8,10 +8,10 @@ use lambda_http::{Request, RequestExt};
 
 use crate::error::ApiError;
 
-/// The group of those who stock the shelves.
+/// The group of users who may offer products.
 const MERCHANTS: &str = "merchants";
 
-/// The holder of the token that the gateway checked.
+/// The user whose token the gateway checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Caller {
     /// The token's `sub`.
@@ -21,7 +21,7 @@ pub struct Caller {
 }
 
 impl Caller {
-    /// Who sent this request.
+    /// The caller of this request.
     ///
     /// # Errors
     /// When the gateway checked no token, or its `sub` is no user's id.
@@ -59,7 +59,7 @@ fn claims(request: &Request) -> Option<&HashMap<String, String>> {
     }
 }
 
-/// HTTP APIs hand an array claim over as one text, `[merchants staff]`. A group's name holds no
+/// The names in a claim. HTTP APIs hand an array claim over as one text, `[merchants staff]`. A group's name holds no
 /// blank (Amazon Cognito API Reference, `CreateGroup`).
 fn names(claim: &str) -> impl Iterator<Item = &str> {
     let listed = claim

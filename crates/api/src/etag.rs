@@ -2,8 +2,8 @@
 
 use lambda_http::Request;
 use lambda_http::http::header::{ETAG, HeaderValue, IF_MATCH};
+use shop::catalogue::ExpectedVersion;
 
-use crate::error::ApiError;
 use crate::reply::Reply;
 
 /// The answer with its version.
@@ -13,21 +13,27 @@ pub fn with_etag(mut reply: Reply, version: u64) -> Reply {
     reply
 }
 
-/// Makes sure that a change is meant for this version. Without `If-Match` any version is meant.
-///
-/// # Errors
-/// 412 when another is meant.
-pub fn check_version(request: &Request, version: u64) -> Result<(), ApiError> {
+/// The versions that `If-Match` names. Without it, or with `*`, a change is meant for any version.
+pub fn expected_version(request: &Request) -> ExpectedVersion {
     let mut conditions = request.headers().get_all(IF_MATCH).iter().peekable();
     if conditions.peek().is_none() {
-        return Ok(());
+        return ExpectedVersion::Any;
     }
-    let tag = etag(version);
-    let meant = conditions
+    let tags: Vec<&str> = conditions
         .filter_map(|condition| condition.to_str().ok())
         .flat_map(|condition| condition.split(','))
-        .any(|meant| matches!(meant.trim(), any_or_tag if any_or_tag == "*" || any_or_tag == tag));
-    if meant { Ok(()) } else { Err(ApiError::Stale) }
+        .map(str::trim)
+        .collect();
+    if tags.contains(&"*") {
+        return ExpectedVersion::Any;
+    }
+    ExpectedVersion::OneOf(tags.into_iter().filter_map(version).collect())
+}
+
+/// The version that a tag stands for, if it is a tag as [`with_etag`] writes it.
+fn version(tag: &str) -> Option<u64> {
+    let version = tag.trim_matches('"').parse().ok()?;
+    (etag(version) == tag).then_some(version)
 }
 
 fn etag(version: u64) -> String {

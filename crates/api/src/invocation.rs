@@ -1,4 +1,4 @@
-//! What the operators see of a request: its span, with the ids that its path names.
+//! The span of a request, by which its logs and traces are found: with the ids that its path names.
 
 use domain::{CartId, OrderId, ProductId};
 use lambda_http::{Request, RequestExt as _};
@@ -7,21 +7,21 @@ use tracing::Span;
 use tracing::field::display;
 
 use crate::path::id;
-use crate::serve::route;
+use crate::routes::route_key;
 
 /// The span around everything that is done for this request.
 pub(crate) fn span(request: &Request) -> Span {
     let context = request.lambda_context_ref();
     let traceparent = request.headers().get(TRACEPARENT);
     let invocation = Invocation {
-        name: route(request),
+        name: route_key(request),
         kind: Kind::Server,
         request_id: context.map_or("", |context| &context.request_id),
         xray_header: context.and_then(|context| context.xray_trace_id.as_deref()),
         traceparent: traceparent.and_then(|header| header.to_str().ok()),
     };
     let span = invocation.span();
-    // Only what is an id is told: whatever else stands in a path is the client's own.
+    // Only ids are recorded: any other text in a path is the client's own.
     if let Some(order_id) = id::<OrderId>(request, "order_id") {
         span.record("order_id", display(order_id));
     }

@@ -1,4 +1,4 @@
-//! Lists a page at a time: `?limit=&cursor=`.
+//! Lists that are read page by page: `?limit=&cursor=`.
 
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 
 use crate::error::{ApiError, FieldError};
 
-/// Which page of a list is wanted.
+/// The page of a list that a request asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PageRequest<P> {
     /// Entries, at most: 1 to [`MAX_PAGE_SIZE`].
@@ -52,7 +52,7 @@ fn position<P: DeserializeOwned>(cursor: &str) -> Result<P, ApiError> {
         })
 }
 
-/// What brings the page behind this position: opaque, so that what a list is sorted by may change.
+/// The cursor of the page behind this position. It is opaque, so that the order of a list may change.
 pub fn next_cursor(next: Option<&impl Serialize>) -> Option<String> {
     next.map(|position| {
         let json = serde_json::to_vec(position).expect("a position is plain data");

@@ -1,4 +1,4 @@
-//! Answers.
+//! The HTTP answers of the shop.
 
 use domain::{OrderId, OrderStatus};
 use lambda_http::http::header::{
@@ -7,7 +7,6 @@ use lambda_http::http::header::{
 use lambda_http::http::{Response, StatusCode};
 use serde::Serialize;
 
-use crate::error::Problem;
 use crate::view::AcceptedView;
 
 /// An HTTP answer. Its body is always text, so the gateway never has to decode it.
@@ -17,15 +16,15 @@ const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const PROBLEM_JSON: HeaderValue = HeaderValue::from_static("application/problem+json");
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 
-/// Seconds after which it pays to ask for an order: about the time until a batch is decided.
+/// Seconds after which a client should ask for its order: about the time until a batch is decided.
 const DECISION_RETRY_SECONDS: u32 = 1;
 
-/// 200 with what anybody may see.
+/// 200 with public data.
 pub fn public(view: &impl Serialize) -> Reply {
     with(StatusCode::OK, JSON, view)
 }
 
-/// 200 with what only the caller may see: no cache on the way may keep it.
+/// 200 with data of the caller alone: no cache on the way may keep it.
 pub fn personal(view: &impl Serialize) -> Reply {
     set(public(view), CACHE_CONTROL, NO_STORE)
 }
@@ -48,12 +47,12 @@ pub fn accepted(order_id: OrderId) -> Reply {
     retry_after(reply, DECISION_RETRY_SECONDS)
 }
 
-/// Something went wrong. Never to be cached: the same request may do better.
-pub(crate) fn problem(status: StatusCode, problem: &Problem) -> Reply {
+/// An error. Never to be cached: the same request may succeed later.
+pub(crate) fn problem(status: StatusCode, problem: &impl Serialize) -> Reply {
     set(with(status, PROBLEM_JSON, problem), CACHE_CONTROL, NO_STORE)
 }
 
-/// Asks the client to wait some seconds before it comes again.
+/// The same answer, asking the client to wait so many seconds before it tries again.
 pub(crate) fn retry_after(reply: Reply, seconds: u32) -> Reply {
     set(reply, RETRY_AFTER, seconds.into())
 }

@@ -1,43 +1,43 @@
-//! From the Lambda runtime to a handler and back.
+//! The loop of an HTTP function: from the Lambda runtime to its handler and back.
 
 use std::future::Future;
 use std::time::{Duration, Instant, SystemTime};
 
-use domain::CartId;
 use domain::limits::MAX_BODY_BYTES;
 use lambda_http::lambda_runtime::Runtime;
-use lambda_http::request::RequestContext;
 use lambda_http::{Adapter, Request, RequestExt, service_fn};
 use store::StoreError;
 use telemetry::FlushLayer;
 use tracing::{Instrument as _, Span};
-use uuid::Uuid;
 
 use crate::error::ApiError;
 use crate::invocation;
 use crate::reply::Reply;
+use crate::routes::Route;
 
-/// Answers requests until Lambda ends the process.
+/// Answers the requests of a function's routes until Lambda ends the process.
 ///
 /// # Errors
 /// When the Lambda runtime cannot be reached.
-pub async fn serve<H, F>(handle: H) -> Result<(), lambda_http::Error>
+pub async fn serve<R, H, F>(handle: H) -> Result<(), lambda_http::Error>
 where
-    H: Fn(Request) -> F,
+    R: Route,
+    H: Fn(R, Request) -> F,
     F: Future<Output = Result<Reply, ApiError>> + Send,
 {
     let answer = |request: Request| {
         let span = invocation::span(&request);
         let last_moment = last_moment(&request);
-        let handled = fits(&request).map(|()| handle(request));
+        let route = fits(&request).and_then(|()| R::of(&request));
+        let handled = route.map(|route| handle(route, request));
         answer(handled, last_moment).instrument(span)
     };
     let runtime = Runtime::new(Adapter::from(service_fn(answer)));
     runtime.layer(FlushLayer).run().await
 }
 
-/// What the handler says, or that it has not said anything by the last moment: whoever is cut off by
-/// Lambda itself would leave the client with the gateway's bare words.
+/// The handler's answer, or 503 when there is none by the last moment: were the function cut off by
+/// Lambda itself, the client would get the gateway's bare words.
 async fn answer<F>(
     handled: Result<F, ApiError>,
     last_moment: Instant,
@@ -49,7 +49,7 @@ where
         Ok(reply) => tokio::time::timeout_at(last_moment.into(), reply)
             .await
             .unwrap_or_else(|_| Err(StoreError::Unavailable("nothing in time".into()).into())),
-        Err(too_large) => Err(too_large),
+        Err(unacceptable) => Err(unacceptable),
     };
     let reply = reply.unwrap_or_else(Reply::from);
     Span::current().record("http.response.status_code", reply.status().as_u16());
@@ -63,42 +63,25 @@ fn fits(request: &Request) -> Result<(), ApiError> {
     Ok(())
 }
 
-/// The route that the gateway matched, as template.yaml writes it: `GET /orders/{order_id}`.
-pub fn route(request: &Request) -> &str {
-    match request.request_context_ref() {
-        Some(RequestContext::ApiGatewayV2(context)) => {
-            context.route_key.as_deref().unwrap_or_default()
-        }
-        _ => "",
-    }
-}
-
 /// When work for this request must be done, so that there is time left to answer it.
 pub fn deadline(request: &Request) -> Instant {
     store::deadline(end(request))
 }
 
-/// Time kept free to say that there is no answer: less than [`deadline`] does, so that handlers that
-/// keep to it answer themselves.
-const TIME_TO_APOLOGISE: Duration = Duration::from_millis(100);
+/// Time kept free to answer 503. It is less than [`deadline`] keeps free, so that handlers that keep to
+/// theirs answer themselves.
+const TIME_TO_ANSWER_503: Duration = Duration::from_millis(100);
 
-/// When a request must be answered, with whatever there is.
+/// When a request must be answered.
 fn last_moment(request: &Request) -> Instant {
     let left = end(request).duration_since(SystemTime::now());
-    Instant::now() + left.unwrap_or_default().saturating_sub(TIME_TO_APOLOGISE)
+    Instant::now() + left.unwrap_or_default().saturating_sub(TIME_TO_ANSWER_503)
 }
 
 /// When Lambda ends the invocation.
 fn end(request: &Request) -> SystemTime {
     let context = request.lambda_context_ref();
     context.map_or_else(SystemTime::now, |context| context.deadline())
-}
-
-/// A new cart's id, which sorts by the time it was made.
-pub fn new_cart_id() -> CartId {
-    Uuid::now_v7()
-        .try_into()
-        .expect("a UUID of version 7 is what a cart's id is")
 }
 
 #[cfg(test)]

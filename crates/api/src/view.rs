@@ -1,4 +1,4 @@
-//! What clients see of products, carts and orders: the JSON of the API.
+//! The JSON of the API: products, carts and orders as clients see them.
 
 use std::collections::HashMap;
 
@@ -9,6 +9,9 @@ use domain::{
 };
 use jiff::Timestamp;
 use serde::Serialize;
+use store::{Page, StockLevel};
+
+use crate::page::next_cursor;
 
 /// A product with what is left of it.
 #[derive(Debug, Serialize)]
@@ -21,7 +24,7 @@ pub struct ProductView<'a> {
 }
 
 impl<'a> ProductView<'a> {
-    /// The product, of which so many units can be bought.
+    /// The view of a product of which `available` units can be bought.
     pub fn new(product: &'a Product, available: Units) -> Self {
         ProductView {
             product_id: product.product_id,
@@ -36,12 +39,19 @@ impl<'a> ProductView<'a> {
 /// The units of a product, for its merchant.
 #[derive(Debug, Serialize)]
 pub struct StockView {
-    /// Which product.
-    pub product_id: ProductId,
-    /// Units that can be bought.
-    pub available: Units,
-    /// Every unit ever stocked.
-    pub supply: Units,
+    product_id: ProductId,
+    available: Units,
+    supply: Units,
+}
+
+impl StockView {
+    pub fn new(product_id: ProductId, StockLevel { available, supply }: StockLevel) -> Self {
+        StockView {
+            product_id,
+            available,
+            supply,
+        }
+    }
 }
 
 /// A page of products.
@@ -49,7 +59,7 @@ pub struct StockView {
 pub struct ProductsView<'a> {
     /// In the order of their names.
     pub products: Vec<ProductView<'a>>,
-    /// What brings the next page, `null` on the last.
+    /// The cursor of the next page, `null` on the last.
     pub next_cursor: Option<String>,
 }
 
@@ -74,7 +84,7 @@ struct CartLineView<'a> {
 }
 
 impl<'a> CartView<'a> {
-    /// The cart; `products` are those in it that the shop still has. A submitted one needs none.
+    /// The view of a cart; `products` are those in it that the shop still has. A submitted one needs none.
     pub fn new(cart: &'a Cart, products: &'a HashMap<ProductId, Product>) -> Self {
         let lines: Vec<CartLineView<'a>> = match &cart.state {
             CartState::Open(basket) => {
@@ -119,7 +129,6 @@ impl<'a> CartLineView<'a> {
 /// A checkout that is in the queue.
 #[derive(Debug, Serialize)]
 pub struct AcceptedView {
-    /// Where to look for the decision.
     pub order_id: OrderId,
     /// Always pending.
     pub status: OrderStatus,
@@ -289,7 +298,16 @@ impl<'a> From<&'a OrderLine> for OrderLineView<'a> {
 #[derive(Debug, Serialize)]
 pub struct OrdersView<'a> {
     /// A user's newest first; those to be shipped oldest first.
-    pub orders: Vec<OrderView<'a>>,
-    /// What brings the next page, `null` on the last.
-    pub next_cursor: Option<String>,
+    orders: Vec<OrderView<'a>>,
+    /// The cursor of the next page, `null` on the last.
+    next_cursor: Option<String>,
+}
+
+impl<'a> OrdersView<'a> {
+    pub fn of_page(page: &'a Page<Order, impl Serialize>) -> Self {
+        OrdersView {
+            orders: page.items.iter().map(OrderView::decided).collect(),
+            next_cursor: next_cursor(page.next.as_ref()),
+        }
+    }
 }

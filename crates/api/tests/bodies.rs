@@ -2,9 +2,10 @@
 
 mod event;
 
-use api::{ApiError, Object, RequestLine, basket, json, json_if_any};
+use api::{ApiError, JsonObject, RequestLine, basket, json, json_if_any};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
+use domain::fixtures::product_id;
 use event::request;
 use lambda_http::http::StatusCode;
 use serde::Deserialize;
@@ -13,7 +14,7 @@ use serde_json::json;
 #[derive(Debug, Default, Deserialize, PartialEq)]
 #[serde(deny_unknown_fields)]
 struct Purchase {
-    lines: Vec<Object<RequestLine>>,
+    lines: Vec<JsonObject<RequestLine>>,
 }
 
 const LAMP: &str = "019a48f1-d680-73a0-aef2-daca67fc8886";
@@ -37,7 +38,7 @@ fn a_good_body_is_read() {
     let quantities: Vec<u32> = purchase
         .lines
         .iter()
-        .map(|Object(line)| line.quantity.get())
+        .map(|JsonObject(line)| line.quantity.get())
         .collect();
     assert_eq!(quantities, [1, 10_000]);
 }
@@ -237,8 +238,8 @@ fn a_body_that_may_be_left_out_must_still_be_right_when_it_is_there() {
 #[test]
 fn lines_of_one_product_add_up_within_the_limits() {
     let line = |product: u128, quantity: i64| {
-        Object(RequestLine {
-            product_id: uuid::Uuid::from_u128(product).try_into().unwrap(),
+        JsonObject(RequestLine {
+            product_id: product_id(product),
             quantity: quantity.try_into().unwrap(),
         })
     };
@@ -249,7 +250,7 @@ fn lines_of_one_product_add_up_within_the_limits() {
         .collect();
     assert_eq!(quantities, [5, 1]);
 
-    let refused = |lines: &[Object<RequestLine>]| match basket(lines) {
+    let refused = |lines: &[JsonObject<RequestLine>]| match basket(lines) {
         Err(ApiError::Invalid(errors)) => errors[0].field.clone(),
         other => panic!("{other:?}"),
     };

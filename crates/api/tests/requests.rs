@@ -1,11 +1,13 @@
-//! Who calls, which page, which thing.
+//! The caller, the route, the page and the ids of a request.
 
 mod event;
 
-use api::{ApiError, Caller, PageRequest, next_cursor, route};
+use api::routes::{CartRoute, CheckoutRoute, Route};
+use api::{ApiError, Caller, PageRequest, next_cursor};
 use domain::OrderId;
 use event::request;
 use serde_json::{Value, json};
+use shop::ShopError;
 
 fn claims(claims: Value) -> Result<Caller, ApiError> {
     Caller::of(&request(json!({
@@ -58,8 +60,13 @@ fn nobody_is_no_caller() {
 }
 
 #[test]
-fn the_route_is_the_template_s_own_text() {
-    assert_eq!(route(&request(json!({}))), "POST /carts/{cart_id}/items");
+fn a_function_answers_its_own_routes_alone() {
+    let add_to_cart = request(json!({}));
+    assert_eq!(CartRoute::of(&add_to_cart).unwrap(), CartRoute::Add);
+    assert!(matches!(
+        CheckoutRoute::of(&add_to_cart),
+        Err(ApiError::NoSuchRoute)
+    ));
 }
 
 #[test]
@@ -76,7 +83,7 @@ fn a_path_that_holds_no_id_names_nothing() {
         "../orders",
     ] {
         assert!(
-            matches!(cart(nothing), Err(ApiError::NotFound(_))),
+            matches!(cart(nothing), Err(ApiError::Shop(ShopError::NotFound(_)))),
             "{nothing}"
         );
     }

@@ -2,13 +2,14 @@
 
 mod event;
 
-use api::{ApiError, Caller, Reply, check_version, if_given, json, price_if_given, read_price};
-use domain::{Forbidden, Money, OrderStatus, ProductName, Shortage};
+use api::{ApiError, Caller, Reply, expected_version, if_given, json, price_if_given, read_price};
+use domain::{Forbidden, Money, NotForSale, OrderStatus, ProductName, Shortage};
 use event::request;
 use lambda_http::http::StatusCode;
 use payments::{CaptureError, ProviderError};
 use serde::Deserialize;
 use serde_json::{Value, json};
+use shop::ShopError;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -135,12 +136,13 @@ fn a_change_is_meant_for_the_versions_it_names() {
         ("W/\"3\"", false),
         ("", false),
         ("\"33\"", false),
+        ("\"03\"", false),
     ] {
         let request = request(json!({ "headers": { "if-match": if_match } }));
-        assert_eq!(check_version(&request, 3).is_ok(), fits, "{if_match}");
+        assert_eq!(expected_version(&request).allows(3), fits, "{if_match}");
     }
     assert!(
-        check_version(&request(json!({})), 3).is_ok(),
+        expected_version(&request(json!({}))).allows(3),
         "no condition"
     );
 }
@@ -161,9 +163,13 @@ fn only_merchants_are_merchants() {
     ));
 }
 
+fn answer(error: ShopError) -> Reply {
+    ApiError::from(error).into()
+}
+
 #[test]
 fn problems_say_in_a_shopper_s_words_what_stands_in_the_way() {
-    let cannot = |from, to| Reply::from(ApiError::OrderCannot(Forbidden { from, to }));
+    let cannot = |from, to| answer(ShopError::OrderCannot(Forbidden { from, to }));
     let late = cannot(OrderStatus::Expired, OrderStatus::Paid);
     assert_eq!(late.status(), StatusCode::CONFLICT);
     let problem: Value = serde_json::from_str(late.body()).unwrap();
@@ -173,10 +179,10 @@ fn problems_say_in_a_shopper_s_words_what_stands_in_the_way() {
     let pending = cannot(OrderStatus::Pending, OrderStatus::Cancelled);
     assert_eq!(pending.headers()["retry-after"], "1");
 
-    let gone = Reply::from(ApiError::from(CaptureError::Gone));
+    let gone = answer(CaptureError::Gone.into());
     assert_eq!(gone.status(), StatusCode::CONFLICT);
     assert!(gone.headers().get("retry-after").is_none(), "it stays gone");
-    let silent = Reply::from(ApiError::from(CaptureError::Provider(ProviderError)));
+    let silent = answer(CaptureError::Provider(ProviderError).into());
     assert_eq!(silent.status(), StatusCode::GATEWAY_TIMEOUT);
 
     let order_id = "01934f2b-1d5e-7c40-8a4e-3f2b9d6c7e10".parse().unwrap();
@@ -185,7 +191,7 @@ fn problems_say_in_a_shopper_s_words_what_stands_in_the_way() {
         requested: 2.try_into().unwrap(),
         available: 1,
     };
-    let rejected = Reply::from(ApiError::OutOfStock {
+    let rejected = answer(ShopError::OutOfStock {
         short: vec![short],
         order_id: Some(order_id),
     });
@@ -193,4 +199,26 @@ fn problems_say_in_a_shopper_s_words_what_stands_in_the_way() {
     assert_eq!(problem["instance"], format!("/orders/{order_id}"));
     assert_eq!(problem["short"][0]["available"], 1);
     assert_eq!(problem.get("reason"), None);
+}
+
+/// A value that the shop cannot use is named as one of the request's own, whichever side found it.
+#[test]
+fn what_the_shop_cannot_use_is_named_by_its_field() {
+    let lines = vec![0, 2];
+    let fields = |error: ShopError| {
+        let reply = answer(error);
+        assert_eq!(reply.status(), StatusCode::UNPROCESSABLE_ENTITY);
+        let problem: Value = serde_json::from_str(reply.body()).unwrap();
+        let errors = problem["errors"].as_array().expect("errors").clone();
+        let field = |error: &Value| error["field"].as_str().expect("a field").to_owned();
+        errors.iter().map(field).collect::<Vec<_>>()
+    };
+    assert_eq!(fields(ShopError::TooManyProducts), ["product_id"]);
+    assert_eq!(fields(ShopError::TooManyUnits), ["quantity"]);
+    assert_eq!(fields(ShopError::ProductNotForSale), ["product_id"]);
+    assert_eq!(fields(ShopError::UnknownCard), ["card_number"]);
+    assert_eq!(
+        fields(NotForSale { lines }.into()),
+        ["lines[0].product_id", "lines[2].product_id"]
+    );
 }

@@ -134,44 +134,11 @@ impl Order {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::checkout::{Checkout, OrderLine};
-    use crate::money::Money;
+    use crate::fixtures::{self, NOW, order, shipment};
     use crate::order::Shortage;
 
-    const NOW: Timestamp = Timestamp::UNIX_EPOCH;
-
     fn payment() -> Payment {
-        Payment {
-            payment_id: "pay-1".parse().unwrap(),
-            paid_at: NOW,
-        }
-    }
-
-    fn shipment() -> Shipment {
-        Shipment {
-            carrier: "Pigeon Post".parse().unwrap(),
-            tracking_number: "PP-1".parse().unwrap(),
-            shipped_at: NOW,
-        }
-    }
-
-    fn order(state: OrderState) -> Order {
-        let line = OrderLine {
-            product_id: uuid::Uuid::from_u128(1).try_into().unwrap(),
-            name: "Tea".parse().unwrap(),
-            quantity: 1.try_into().unwrap(),
-            unit_price: Money::ZERO,
-        };
-        Order {
-            checkout: Checkout {
-                order_id: "01890a5d-ac96-774b-bcce-b302099a8057".parse().unwrap(),
-                user_id: "ada".parse().unwrap(),
-                lines: vec![line].try_into().unwrap(),
-                submitted_at: NOW,
-            },
-            decided_at: NOW,
-            state,
-        }
+        fixtures::payment("payment-1")
     }
 
     /// An order in each stored state.

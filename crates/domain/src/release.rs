@@ -61,41 +61,18 @@ pub fn release<'a>(
 
 #[cfg(test)]
 mod tests {
-    use jiff::Timestamp;
-    use uuid::Builder;
-
     use super::*;
-    use crate::checkout::{Checkout, OrderLine};
-    use crate::money::Money;
+    use crate::fixtures::{self, NOW, product_id};
     use crate::order::OrderState;
-    use crate::{OrderLines, ProductId};
-
-    fn product(number: u128) -> ProductId {
-        uuid::Uuid::from_u128(number).try_into().unwrap()
-    }
 
     /// The `number`th order, expiring.
     fn expiring(number: u64, lines: &[(u128, i64)]) -> Change {
-        let line = |(number, quantity): &(u128, i64)| OrderLine {
-            product_id: product(*number),
-            name: "Tea".parse().unwrap(),
-            quantity: (*quantity).try_into().unwrap(),
-            unit_price: Money::ZERO,
-        };
-        let lines: Vec<OrderLine> = lines.iter().map(line).collect();
-        let id = Builder::from_unix_timestamp_millis(number, &[0; 10]).into_uuid();
-        let now = Timestamp::UNIX_EPOCH;
-        let order = Order {
-            checkout: Checkout {
-                order_id: id.try_into().unwrap(),
-                user_id: "ada".parse().unwrap(),
-                lines: OrderLines::try_from(lines).unwrap(),
-                submitted_at: now,
-            },
-            decided_at: now,
-            state: OrderState::WaitingPayment { pay_by: now },
-        };
-        Change::new(&order, Transition::Expire { at: now }).unwrap()
+        let line = |&(number, quantity): &(u128, i64)| (product_id(number), quantity);
+        let lines: Vec<_> = lines.iter().map(line).collect();
+        let mut order = fixtures::order(OrderState::WaitingPayment { pay_by: NOW });
+        order.checkout = fixtures::checkout(&lines);
+        order.checkout.order_id = fixtures::order_id(number);
+        Change::new(&order, Transition::Expire { at: NOW }).unwrap()
     }
 
     #[test]
@@ -103,7 +80,7 @@ mod tests {
         let changes: Vec<_> = (0..90).map(|number| expiring(number, &[(1, 2)])).collect();
         let plan = release(&changes, TransactionLimits::default(), |_| 500);
         assert_eq!((plan.orders.len(), plan.actions()), (90, 91));
-        assert_eq!(plan.moves[&product(1)], 180);
+        assert_eq!(plan.moves[&product_id(1)], 180);
     }
 
     #[test]
@@ -117,6 +94,6 @@ mod tests {
             49,
             "two actions an order, one for what they share"
         );
-        assert_eq!(plan.moves[&product(100)], 49 * 3);
+        assert_eq!(plan.moves[&product_id(100)], 49 * 3);
     }
 }

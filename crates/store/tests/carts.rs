@@ -3,10 +3,9 @@
 mod books;
 
 use books::Books;
+use domain::fixtures::{self, product_id as product};
 use domain::limits::MAX_LINES;
-use domain::{
-    Basket, Cart, CartId, CartState, Money, OrderLine, OrderLines, ProductId, Quantity, UserId,
-};
+use domain::{Basket, Cart, CartId, CartState, OrderLines, ProductId, Quantity, UserId};
 use jiff::{SignedDuration, Timestamp};
 use store::{CartError, Claim, StoreError};
 use uuid::Uuid;
@@ -17,10 +16,6 @@ fn user(name: &str) -> UserId {
 
 fn new_cart_id() -> CartId {
     Uuid::now_v7().try_into().unwrap()
-}
-
-fn product(number: u128) -> ProductId {
-    Uuid::from_u128(number).try_into().unwrap()
 }
 
 fn quantity(number: i64) -> Quantity {
@@ -39,14 +34,9 @@ async fn open_cart(books: &Books, goods: &[(u128, i64)]) -> Cart {
 }
 
 fn priced(goods: &[(u128, i64)]) -> OrderLines {
-    let line = |(number, count): &(u128, i64)| OrderLine {
-        product_id: product(*number),
-        name: "Tea".to_owned().try_into().unwrap(),
-        quantity: quantity(*count),
-        unit_price: Money::ZERO,
-    };
+    let line = |&(number, count): &(u128, i64)| (product(number), count);
     let lines: Vec<_> = goods.iter().map(line).collect();
-    lines.try_into().unwrap()
+    fixtures::lines(&lines)
 }
 
 fn goods(cart: &Cart) -> Vec<(ProductId, u32)> {

@@ -1,20 +1,20 @@
-//! Calls an order off and puts its units back on the shelf: `POST /orders/{order_id}/cancellation`.
+//! Cancels orders and puts their units back on the shelf.
 
 mod handler;
 
-use handler::ServiceDesk;
 use payments::Simulator;
+use shop::CancellationService;
 use store::{Carts, Orders, ReturnsDesk};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_http::Error> {
     telemetry::init();
     let books = store::dynamodb_from_env()?;
-    let desk = ServiceDesk {
+    let service = CancellationService {
         orders: Orders::from_env(&books)?,
         carts: Carts::from_env(&books)?,
-        returns: ReturnsDesk::from_env(&books)?,
+        settlement: ReturnsDesk::from_env(&books)?,
         provider: Simulator,
     };
-    api::serve(|request| handler::handle(&desk, request)).await
+    api::serve(|route, request| handler::handle(&service, route, request)).await
 }

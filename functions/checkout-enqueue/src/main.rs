@@ -1,20 +1,20 @@
-//! Accepts checkouts by queueing them: `POST /carts/{cart_id}/checkout`, `POST /checkouts`.
+//! Accepts checkouts by queueing them.
 
 mod handler;
 
-use handler::Till;
+use shop::CheckoutService;
 use store::{Carts, CheckoutQueue, IdempotencyKeys, Memory, Offers};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_http::Error> {
     telemetry::init();
     let books = store::dynamodb_from_env()?;
-    let till = Till {
+    let service = CheckoutService {
         carts: Carts::from_env(&books)?,
         keys: IdempotencyKeys::from_env(&books)?,
         queue: CheckoutQueue::from_env(&store::sqs_from_env()?)?,
         offers: Offers::from_env(&books)?,
         seen: Memory::default(),
     };
-    api::serve(|request| handler::handle(&till, request)).await
+    api::serve(|route, request| handler::handle(&service, route, request)).await
 }

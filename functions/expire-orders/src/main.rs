@@ -3,17 +3,17 @@
 
 mod handler;
 
-use handler::Steward;
 use lambda_runtime::Error;
+use shop::ExpiryService;
 use store::{Orders, ReturnsDesk};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     telemetry::init();
     let books = store::dynamodb_from_env()?;
-    let steward = Steward {
+    let service = ExpiryService {
         orders: Orders::from_env(&books)?,
-        returns: ReturnsDesk::from_env(&books)?,
+        settlement: ReturnsDesk::from_env(&books)?,
     };
-    telemetry::run("expire orders", |event| handler::handle(&steward, event)).await
+    telemetry::run("expire orders", |event| handler::handle(&service, event)).await
 }

@@ -1,19 +1,18 @@
-//! Lists paid orders to merchants, and records shipments and arrivals: `GET /fulfilment`,
-//! `POST /orders/{order_id}/shipment`, `POST /orders/{order_id}/completion`.
+//! Lists paid orders to merchants, and records shipments and arrivals.
 
 mod handler;
 
-use handler::Dispatch;
 use payments::Simulator;
+use shop::FulfilmentService;
 use store::Orders;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_http::Error> {
     telemetry::init();
     let books = store::dynamodb_from_env()?;
-    let dispatch = Dispatch {
+    let service = FulfilmentService {
         orders: Orders::from_env(&books)?,
         provider: Simulator,
     };
-    api::serve(|request| handler::handle(&dispatch, request)).await
+    api::serve(|route, request| handler::handle(&service, route, request)).await
 }

@@ -1,26 +1,30 @@
-//! What is for sale, and how much of it is left.
+//! The public routes: what is for sale, and how much of it is left.
 
+use api::routes::ListProductsRoute;
 use api::view::{ProductView, ProductsView};
-use api::{ApiError, PageRequest, Reply, Thing};
+use api::{ApiError, PageRequest, Reply};
 use domain::{ProductId, Units};
 use lambda_http::Request;
+use shop::Resource;
 use store::{Products, Stock, StockLevel};
 
-/// Where shoppers look around.
-pub(crate) struct Showroom {
+pub(crate) struct Context {
     pub(crate) products: Products,
     pub(crate) stock: Stock,
 }
 
-pub(crate) async fn handle(showroom: &Showroom, request: Request) -> Result<Reply, ApiError> {
-    match api::route(&request) {
-        "GET /products" => showroom.list(&request).await,
-        "GET /products/{product_id}" => showroom.show(&request).await,
-        _ => Err(ApiError::NoSuchRoute),
+pub(crate) async fn handle(
+    context: &Context,
+    route: ListProductsRoute,
+    request: Request,
+) -> Result<Reply, ApiError> {
+    match route {
+        ListProductsRoute::List => context.list(&request).await,
+        ListProductsRoute::Show => context.show(&request).await,
     }
 }
 
-impl Showroom {
+impl Context {
     async fn list(&self, request: &Request) -> Result<Reply, ApiError> {
         let PageRequest { limit, after } = PageRequest::of(request)?;
         let page = self.products.page(limit, after.as_ref()).await?;
@@ -42,7 +46,7 @@ impl Showroom {
             self.products.get(product_id),
             self.stock.levels([product_id])
         )?;
-        let product = product.ok_or(ApiError::NotFound(Thing::Product))?;
+        let product = product.ok_or_else(|| ApiError::not_found(Resource::Product))?;
         let available = left(stock.get(&product_id));
         let reply = api::public(&ProductView::new(&product, available));
         Ok(api::with_etag(reply, product.version))

@@ -1,20 +1,19 @@
-//! Lets merchants offer, change and stock their products: `POST /products`,
-//! `PATCH /products/{product_id}`, `POST /products/{product_id}/stock`.
+//! Lets merchants offer, change and stock their products.
 
 mod handler;
 
-use handler::Backroom;
+use shop::CatalogueService;
 use store::{IdempotencyKeys, ProductNames, Products, Stock};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_http::Error> {
     telemetry::init();
     let books = store::dynamodb_from_env()?;
-    let backroom = Backroom {
+    let service = CatalogueService {
         products: Products::from_env(&books)?,
         names: ProductNames::from_env()?,
         stock: Stock::from_env(&books)?,
         keys: IdempotencyKeys::from_env(&books)?,
     };
-    api::serve(|request| handler::handle(&backroom, request)).await
+    api::serve(|route, request| handler::handle(&service, route, request)).await
 }

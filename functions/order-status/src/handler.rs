@@ -1,34 +1,36 @@
-//! What became of an order. One that is not decided yet is known by its submitted cart alone.
+//! The routes by which shoppers see their orders. One that is not decided yet is known by its
+//! submitted cart alone.
 
+use api::routes::OrderStatusRoute;
 use api::view::{OrderView, OrdersView};
-use api::{ApiError, Caller, PageRequest, Reply, Thing};
+use api::{ApiError, Caller, PageRequest, Reply};
 use domain::Cart;
 use lambda_http::Request;
+use shop::Resource;
 use store::{Carts, Orders};
 
-/// Where shoppers ask.
-pub(crate) struct Counter {
+pub(crate) struct Context {
     pub(crate) orders: Orders,
     pub(crate) carts: Carts,
 }
 
-pub(crate) async fn handle(counter: &Counter, request: Request) -> Result<Reply, ApiError> {
-    match api::route(&request) {
-        "GET /orders" => counter.list(&request).await,
-        "GET /orders/{order_id}" => counter.show(&request).await,
-        _ => Err(ApiError::NoSuchRoute),
+pub(crate) async fn handle(
+    context: &Context,
+    route: OrderStatusRoute,
+    request: Request,
+) -> Result<Reply, ApiError> {
+    match route {
+        OrderStatusRoute::List => context.list(&request).await,
+        OrderStatusRoute::Show => context.show(&request).await,
     }
 }
 
-impl Counter {
+impl Context {
     async fn list(&self, request: &Request) -> Result<Reply, ApiError> {
         let Caller { user_id, .. } = Caller::of(request)?;
         let PageRequest { limit, after } = PageRequest::of(request)?;
         let page = self.orders.page(&user_id, limit, after).await?;
-        Ok(api::personal(&OrdersView {
-            orders: page.items.iter().map(OrderView::decided).collect(),
-            next_cursor: api::next_cursor(page.next.as_ref()),
-        }))
+        Ok(api::personal(&OrdersView::of_page(&page)))
     }
 
     async fn show(&self, request: &Request) -> Result<Reply, ApiError> {
@@ -39,7 +41,7 @@ impl Counter {
         }
         let cart = self.carts.get(&user_id, order_id.into()).await?;
         let checkout = cart.as_ref().and_then(Cart::checkout);
-        let checkout = checkout.ok_or(ApiError::NotFound(Thing::Order))?;
+        let checkout = checkout.ok_or_else(|| ApiError::not_found(Resource::Order))?;
         Ok(api::personal(&OrderView::pending(&checkout)))
     }
 }

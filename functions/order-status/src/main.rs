@@ -1,17 +1,17 @@
-//! Tells users what became of their orders: `GET /orders`, `GET /orders/{order_id}`.
+//! Shows users what became of their orders.
 
 mod handler;
 
-use handler::Counter;
+use handler::Context;
 use store::{Carts, Orders};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_http::Error> {
     telemetry::init();
     let books = store::dynamodb_from_env()?;
-    let counter = Counter {
+    let context = Context {
         orders: Orders::from_env(&books)?,
         carts: Carts::from_env(&books)?,
     };
-    api::serve(|request| handler::handle(&counter, request)).await
+    api::serve(|route, request| handler::handle(&context, route, request)).await
 }

@@ -1,13 +1,11 @@
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
-use uuid::{Builder, Uuid};
 
 use super::*;
-use crate::checkout::OrderLine;
-use crate::id::{OrderId, UserId};
+use crate::fixtures;
+use crate::id::OrderId;
 use crate::limits::MAX_LINES;
-use crate::money::Money;
 use crate::plan::STOCK_ITEM_BYTES;
 
 const TERMS: Terms = Terms {
@@ -22,32 +20,22 @@ const NO_LIMITS: TransactionLimits = TransactionLimits {
 };
 
 fn product(number: usize) -> ProductId {
-    Uuid::from_u128(number as u128).try_into().unwrap()
+    fixtures::product_id(number as u128)
 }
 
 fn order_id(number: usize) -> OrderId {
-    Builder::from_unix_timestamp_millis(number as u64, &[0; 10])
-        .into_uuid()
-        .try_into()
-        .unwrap()
+    fixtures::order_id(number as u64)
 }
 
 /// The `number`th checkout to arrive, for these products and quantities.
 fn checkout(number: usize, lines: &[(usize, i64)]) -> Checkout {
-    let lines: Vec<OrderLine> = lines
+    let lines: Vec<_> = lines
         .iter()
-        .map(|&(number, quantity)| OrderLine {
-            product_id: product(number),
-            name: "A good thing".to_owned().try_into().unwrap(),
-            quantity: quantity.try_into().unwrap(),
-            unit_price: Money::ZERO,
-        })
+        .map(|&(number, quantity)| (product(number), quantity))
         .collect();
     Checkout {
         order_id: order_id(number),
-        user_id: UserId::try_from("ada".to_owned()).unwrap(),
-        lines: lines.try_into().unwrap(),
-        submitted_at: Timestamp::UNIX_EPOCH,
+        ..fixtures::checkout(&lines)
     }
 }
 

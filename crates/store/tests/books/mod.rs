@@ -19,8 +19,7 @@ use axum::http::header::CONTENT_LENGTH;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use domain::{
-    Checkout, Money, Order, OrderId, OrderLine, OrderStatus, Payment, ProductId, Quantity,
-    Transition, Units, UserId,
+    Checkout, Order, OrderId, OrderStatus, Payment, ProductId, Transition, Units, fixtures,
 };
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
@@ -277,31 +276,28 @@ impl Books {
 
 /// A new checkout of one user for these products.
 pub(crate) fn checkout(lines: &[(ProductId, i64)]) -> Checkout {
-    named_checkout("A good thing", lines)
+    Checkout {
+        submitted_at: Timestamp::now(),
+        ..fixtures::checkout(lines)
+    }
 }
 
 /// A new checkout where the products have this name.
 pub(crate) fn named_checkout(name: &str, lines: &[(ProductId, i64)]) -> Checkout {
-    let line = |&(product_id, quantity): &(ProductId, i64)| OrderLine {
-        product_id,
-        name: name.to_owned().try_into().expect("a product name"),
-        quantity: Quantity::try_from(quantity).expect("a quantity"),
-        unit_price: Money::ZERO,
-    };
-    let lines: Vec<OrderLine> = lines.iter().map(line).collect();
-    Checkout {
-        order_id: Uuid::now_v7().try_into().expect("an order id"),
-        user_id: UserId::try_from("ada".to_owned()).expect("a user id"),
-        lines: lines.try_into().expect("order lines"),
-        submitted_at: Timestamp::now(),
+    let mut checkout = checkout(lines);
+    let mut lines = Vec::from(checkout.lines);
+    for line in &mut lines {
+        line.name = name.parse().expect("a product name");
     }
+    checkout.lines = lines.try_into().expect("order lines");
+    checkout
 }
 
 /// What a shopper does who pays.
 pub(crate) fn payment() -> Transition {
     Transition::Pay(Payment {
-        payment_id: "payment-1".parse().expect("a payment's id"),
         paid_at: Timestamp::now(),
+        ..fixtures::payment("payment-1")
     })
 }
 

@@ -1,4 +1,4 @@
-//! What operators are told of a batch: its summary, and what became of each checkout in it.
+//! The log of a batch: its summary, and what became of each checkout in it.
 
 use std::collections::HashMap;
 use std::time::{Duration, SystemTime};
@@ -8,9 +8,9 @@ use jiff::Timestamp;
 use store::Report;
 use telemetry::{BatchDecided, METRICS, MOST_VALUES, Origin};
 
-/// What a batch was, besides its report.
+/// What the log says of a batch, besides its report.
 #[derive(Debug)]
-pub(crate) struct Batch<'a> {
+pub(crate) struct BatchFacts<'a> {
     /// Messages in it.
     pub(crate) size: usize,
     /// Messages that hold no checkout.
@@ -24,9 +24,9 @@ pub(crate) struct Batch<'a> {
 /// Why checkouts are rejected: so far, for want of stock alone.
 const OUT_OF_STOCK: &str = "out_of_stock";
 
-/// Writes a batch's lines, which are its metrics too, and enters each decision in the trace of the
-/// checkout that it is about.
-pub(crate) fn give(report: &Report, batch: &Batch<'_>) {
+/// Writes the lines of a batch, which are its metrics too, and records each decision in the trace of
+/// the checkout that it is about.
+pub(crate) fn log(report: &Report, batch: &BatchFacts<'_>) {
     let decided: Vec<Decided> = report.settled.iter().map(Decided::now).collect();
     let count = decided.iter().filter(|it| it.accepted()).count();
     let BatchDecided {
@@ -65,7 +65,7 @@ pub(crate) fn give(report: &Report, batch: &Batch<'_>) {
     for it in &decided {
         it.log();
         if let Some(origin) = batch.origins.get(&it.order.key()) {
-            it.tell(origin, began);
+            it.record_span(origin, began);
         }
     }
 }
@@ -104,7 +104,7 @@ impl Decided<'_> {
         );
     }
 
-    fn tell(&self, origin: &Origin, began: SystemTime) {
+    fn record_span(&self, origin: &Origin, began: SystemTime) {
         let order_id = self.order.order_id().to_string();
         let status = self.order.status().to_string();
         let attributes = [("order_id", order_id), ("status", status)];
