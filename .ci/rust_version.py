@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Checks that the shop needs no newer Rust than it says: the `rust-version` in Cargo.toml.
 
-Every crate that is built here must ask for that version or an older one. What the code itself uses of the standard library
-is checked by clippy (`incompatible_msrv`), which reads the same line.
+Every crate that is built here must ask for that version or an older one. What the code itself uses of the standard
+library is checked by clippy (`incompatible_msrv`), which reads the same line.
 """
 
 import json
@@ -22,15 +22,15 @@ def version(text):
 
 
 def main():
-    answer = subprocess.run([*METADATA, *PLATFORM], cwd=ROOT, stdout=subprocess.PIPE, check=True)
-    packages = json.loads(answer.stdout)["packages"]
+    packages = json.loads(subprocess.check_output([*METADATA, *PLATFORM], cwd=ROOT))["packages"]
     ours = next(package["rust_version"] for package in packages if package["name"] == "domain")
     problems = [
         f"{package['name']} {package['version']} needs Rust {package['rust_version']}, newer than {ours}"
         for package in packages
         if package["rust_version"] and version(package["rust_version"]) > version(ours)
     ]
-    promised = re.search(r"\[Rust\]\(https://rustup\.rs\) (\S+) or newer", (ROOT / "README.md").read_text(encoding="utf-8"))
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    promised = re.search(r"\[Rust\]\(https://rustup\.rs\) (\S+) or newer", readme)
     if not promised or promised[1] != ours:
         problems.append(f"README.md must promise Rust {ours}, as Cargo.toml does")
     print("\n".join(problems) or f"{len(packages)} crates need Rust {ours} or older")

@@ -21,11 +21,12 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
 
-# --- The drawn direction ------------------------------------------------------------------------------------------------
+# --- The drawn direction --------------------------------------------------------------------------
 
 # Each room of the workspace, with the rooms that it may use. A room is a folder's path or, with /*, all folders in one.
 # The same picture is in CONTRIBUTING.md.
 SHOP = ["crates/shop", "crates/store", "crates/payments", "crates/telemetry", "crates/domain"]
+EMULATOR = ["emulator", "crates/emulator-api"]
 TOOLS = ["crates/deployment", "audit", "seed", "loadtest", "bench", "e2e", "protocol-model"]
 MAY_USE = {
     "crates/domain": [],
@@ -36,9 +37,10 @@ MAY_USE = {
     "crates/api": SHOP,
     "functions/*": ["crates/api", *SHOP],
     # It runs template.yaml, and would run any other: it knows nothing of the shop.
-    "emulator": [],
+    "emulator": ["crates/emulator-api"],
+    "crates/emulator-api": [],
     # Tools may use the shop, the emulator and each other, but no function: they call functions as clients do.
-    **{tool: [*TOOLS, "emulator", "crates/api", *SHOP] for tool in TOOLS},
+    **{tool: [*TOOLS, *EMULATOR, "crates/api", *SHOP] for tool in TOOLS},
 }
 
 # Libraries from outside that a room excludes, by the beginning of their names.
@@ -80,13 +82,12 @@ def main(arguments):
     return 0
 
 
-# --- Crates -------------------------------------------------------------------------------------------------------------
+# --- Crates ---------------------------------------------------------------------------------------
 
 
 def read_workspace(root):
     command = ["cargo", "metadata", "--no-deps", "--offline", "--format-version", "1"]
-    answer = subprocess.run(command, cwd=root, stdout=subprocess.PIPE, check=True)
-    return json.loads(answer.stdout)["packages"]
+    return json.loads(subprocess.check_output(command, cwd=root))["packages"]
 
 
 def room_of(root, folder):
@@ -134,7 +135,7 @@ def excluded_libraries(root, packages):
     return problems
 
 
-# --- Modules ------------------------------------------------------------------------------------------------------------
+# --- Modules --------------------------------------------------------------------------------------
 
 
 @dataclass
@@ -174,7 +175,8 @@ def read_file(crate, file, path, folder):
 # What tells a token: comments and literals go, so that only names and signs remain.
 TOKEN = re.compile(
     r"""
-    (?P<skip> //[^\n]* | b?r(?P<hashes>\#*)".*?"(?P=hashes) | [bc]?"(?:\\.|[^"\\])*" | b?'(?:\\[^\n]*?|[^'\\\n])' | '\w+ )
+    (?P<skip> //[^\n]* | [bc]?r(?P<hashes>\#*)".*?"(?P=hashes) | [bc]?"(?:\\.|[^"\\])*"
+      | b?'(?:\\[^\n]*?|[^'\\\n])' | '\w+ )
   | (?P<comment> /\* )
   | (?P<name> (?:r\#)?[A-Za-z_]\w* )
   | (?P<sign> :: | \S )
@@ -345,7 +347,7 @@ def read_use(tokens, at, prefix, module):
     return at + (not prefix and at < len(tokens) and tokens[at][0] == ";")
 
 
-# --- What uses what -----------------------------------------------------------------------------------------------------
+# --- What uses what -------------------------------------------------------------------------------
 
 
 def find_arrows(crate):
@@ -403,7 +405,7 @@ def has_name(crate, path, name):
     return name in module.items or name in module.imports or (*path, name) in crate.modules
 
 
-# --- Circles ------------------------------------------------------------------------------------------------------------
+# --- Circles --------------------------------------------------------------------------------------
 
 
 def circles(root, crate, arrows):
