@@ -176,7 +176,7 @@ def read_file(crate, file, path, folder):
 TOKEN = re.compile(
     r"""
     (?P<skip> //[^\n]* | [bc]?r(?P<hashes>\#*)".*?"(?P=hashes) | [bc]?"(?:\\.|[^"\\])*"
-      | b?'(?:\\[^\n]*?|[^'\\\n])' | '\w+ )
+      | b?'(?:\\[^\n]+?|[^'\\\n])' | '\w+ )
   | (?P<comment> /\* )
   | (?P<name> (?:r\#)?[A-Za-z_]\w* )
   | (?P<sign> :: | \S )

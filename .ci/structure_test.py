@@ -156,7 +156,7 @@ class Circles(unittest.TestCase):
                 lib="mod a; mod b;",
                 a="use crate::b::B; pub struct A;",
                 b="/* crate::a /* crate::a::A */ crate::a */ // crate::a::A\n"
-                'pub(in crate::a) const B: &str = "crate::a::A"; const C: char = \'"\'; const D: &str = r#"crate::a"#;',
+                'pub(in crate::a) const B: &str = "crate::a::A"; const C: [char; 3] = [\'"\', \'\\\'\', \'{\']; const D: &str = r#"crate::a"#;',
             )
         )
 
