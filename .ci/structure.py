@@ -4,6 +4,7 @@
 Fails when
   * a crate uses a crate that it must not use (the table MAY_USE),
   * a crate uses a library from outside that its room excludes (the table NEVER),
+  * a folder of modules uses another one that it must not use, in the table MODULES_NEVER,
   * modules of one crate use each other in a circle: siblings in one folder, or two folders by anything inside them.
 
 Tests may use what they like: `#[cfg(test)]`, tests/, benches/, examples/ and dev-dependencies are not looked at.
@@ -51,12 +52,25 @@ NEVER = {
     "crates/store": ["lambda", "aws_lambda"],
 }
 
-HOW_TO_MEND_A_CRATE = """\
+# Folders of modules that another one of the same crate never uses, though that would be no circle.
+MODULES_NEVER = {
+    "emulator": {
+        # They receive what happened, and ask nobody.
+        "meter": ["endpoint", "events", "gateway", "lambda", "start"],
+        "page": ["endpoint", "events", "gateway", "lambda", "start"],
+        # An AWS service answers calls, whoever starts it and whatever else runs.
+        "services": ["endpoint", "events", "gateway", "lambda", "page", "start"],
+        # Text in, model out.
+        "template": ["endpoint", "events", "gateway", "lambda", "meter", "page", "services", "start"],
+    },
+}
+
+HOW_TO_MEND_CRATES = """\
   To mend it: move what is needed to the crate below that both may use, or hand it in as an argument, a closure or a
   trait. If the drawing itself must change, change it in .ci/structure.py and in CONTRIBUTING.md, and say why."""
 
-HOW_TO_MEND_A_CIRCLE = """\
-  To mend it, turn or remove one of these arrows: move what both sides need to a module of its own below them, or let
+HOW_TO_MEND_MODULES = """\
+  To mend it, turn or remove an arrow: move what both sides need to a module of its own below them, or let
   the one above hand it in (as an argument, a closure, a channel or a trait)."""
 
 
@@ -73,7 +87,7 @@ def main(arguments):
             arrows = find_arrows(crate)
             if show_arrows:
                 print_arrows(root, crate, arrows)
-            problems += circles(root, crate, arrows)
+            problems += wrong_modules(root, crate, arrows) + circles(root, crate, arrows)
     if problems:
         print("\n\n".join(problems), file=sys.stderr)
         print(f"\n{len(problems)} against the structure", file=sys.stderr)
@@ -117,7 +131,7 @@ def wrong_directions(root, packages):
                 allowed = ", ".join(MAY_USE[room]) or "no crate of this workspace"
                 problems.append(
                     f"wrong direction: {package['name']} → {dependency['name']}\n"
-                    f"  {room} may use {allowed}.\n{HOW_TO_MEND_A_CRATE}"
+                    f"  {room} may use {allowed}.\n{HOW_TO_MEND_CRATES}"
                 )
     return problems
 
@@ -130,7 +144,7 @@ def excluded_libraries(root, packages):
             if not dependency.get("path") and dependency["name"].startswith(tuple(NEVER.get(room, []))):
                 problems.append(
                     f"excluded library: {package['name']} → {dependency['name']}\n"
-                    f"  {room} uses nothing that begins with {', '.join(NEVER[room])}.\n{HOW_TO_MEND_A_CRATE}"
+                    f"  {room} uses nothing that begins with {', '.join(NEVER[room])}.\n{HOW_TO_MEND_CRATES}"
                 )
     return problems
 
@@ -405,6 +419,19 @@ def has_name(crate, path, name):
     return name in module.items or name in module.imports or (*path, name) in crate.modules
 
 
+def wrong_modules(root, crate, arrows):
+    problems = {}
+    for (user, used), (line, path) in arrows.items():
+        if user and used and used[0] in MODULES_NEVER.get(crate.name, {}).get(user[0], []):
+            file = crate.modules[user].file.relative_to(root)
+            problems.setdefault(
+                (user[0], used[0]),
+                f"wrong direction in {crate.name}: {user[0]} → {used[0]}\n"
+                f"  {file}:{line} names {'::'.join(path)}\n{HOW_TO_MEND_MODULES}",
+            )
+    return list(problems.values())
+
+
 # --- Circles --------------------------------------------------------------------------------------
 
 
@@ -454,7 +481,7 @@ def describe(root, crate, level, circle, siblings):
         module, line, path = siblings[one][other]
         place = module.file.relative_to(root)
         lines.append(f"  {one} → {other}: {place}:{line} names {'::'.join(path)}")
-    return "\n".join([*lines, HOW_TO_MEND_A_CIRCLE])
+    return "\n".join([*lines, HOW_TO_MEND_MODULES])
 
 
 def print_arrows(root, crate, arrows):

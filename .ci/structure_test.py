@@ -36,12 +36,12 @@ def one_crate(**modules):
     return files
 
 
-class Circles(unittest.TestCase):
+class Modules(unittest.TestCase):
     def assert_honest(self, files):
         code, output = check(files)
         self.assertEqual((0, ""), (code, "" if code == 0 else output))
 
-    def assert_circle(self, files, *expected):
+    def assert_named(self, files, *expected):
         code, output = check(files)
         self.assertEqual(1, code, output)
         for line in expected:
@@ -57,7 +57,7 @@ class Circles(unittest.TestCase):
         )
 
     def test_siblings_that_use_each_other_are_named_with_their_lines_and_a_way_out(self):
-        self.assert_circle(
+        self.assert_named(
             one_crate(
                 lib="mod order; mod money;",
                 order="use crate::money::Money;\npub struct Order;",
@@ -70,7 +70,7 @@ class Circles(unittest.TestCase):
         )
 
     def test_a_circle_of_three_is_found(self):
-        self.assert_circle(
+        self.assert_named(
             one_crate(
                 lib="mod a; mod b; mod c;",
                 a="use crate::b::B; pub struct A;",
@@ -81,7 +81,7 @@ class Circles(unittest.TestCase):
         )
 
     def test_folders_that_use_each_other_are_a_circle_though_their_files_are_none(self):
-        self.assert_circle(
+        self.assert_named(
             one_crate(
                 lib="mod left; mod right;",
                 left__mod="mod one; pub mod two;",
@@ -95,7 +95,7 @@ class Circles(unittest.TestCase):
         )
 
     def test_a_circle_inside_a_folder_is_found(self):
-        self.assert_circle(
+        self.assert_named(
             one_crate(
                 lib="mod folder;",
                 folder="mod a; mod b;",
@@ -106,7 +106,7 @@ class Circles(unittest.TestCase):
         )
 
     def test_a_name_that_is_re_exported_leads_to_where_it_is_defined(self):
-        self.assert_circle(
+        self.assert_named(
             one_crate(
                 lib="mod a; mod b; pub use a::A; pub use b::*;",
                 a="use crate::B; pub struct A;",
@@ -116,7 +116,7 @@ class Circles(unittest.TestCase):
         )
 
     def test_a_path_in_the_code_counts_as_an_import_does(self):
-        self.assert_circle(
+        self.assert_named(
             one_crate(
                 lib="mod a; mod b;",
                 a="pub fn a() { crate::b::b() }",
@@ -125,8 +125,20 @@ class Circles(unittest.TestCase):
             "circle in domain: a → b → a",
         )
 
+    def test_a_folder_that_must_not_use_another_is_named_though_there_is_no_circle(self):
+        self.assert_named(
+            {
+                "emulator/Cargo.toml": manifest("emulator"),
+                "emulator/src/lib.rs": "mod meter; mod lambda;",
+                "emulator/src/meter/mod.rs": "use crate::lambda::Lambda;",
+                "emulator/src/lambda.rs": "pub struct Lambda;",
+            },
+            "wrong direction in emulator: meter → lambda",
+            "emulator/src/meter/mod.rs:1 names crate::lambda::Lambda",
+        )
+
     def test_an_inline_module_is_a_module(self):
-        self.assert_circle(
+        self.assert_named(
             one_crate(lib="mod a { pub fn a() { super::b::b() } } mod b { pub fn b() { super::a::a() } }"),
             "circle in domain: a → b → a",
         )
@@ -156,7 +168,8 @@ class Circles(unittest.TestCase):
                 lib="mod a; mod b;",
                 a="use crate::b::B; pub struct A;",
                 b="/* crate::a /* crate::a::A */ crate::a */ // crate::a::A\n"
-                'pub(in crate::a) const B: &str = "crate::a::A"; const C: [char; 3] = [\'"\', \'\\\'\', \'{\']; const D: &str = r#"crate::a"#;',
+                'pub(in crate::a) const B: &str = "crate::a::A"; '
+                'const C: [char; 3] = [\'"\', \'\\\'\', \'{\']; const D: &str = r#"crate::a"#;',
             )
         )
 
