@@ -37,8 +37,9 @@ MAY_USE = {
     "crates/shop": SHOP[1:],
     "crates/api": SHOP,
     "functions/*": ["crates/api", *SHOP],
-    # It runs template.yaml, and would run any other: it knows nothing of the shop.
-    "emulator": ["crates/emulator-api"],
+    # It runs template.yaml, and would run any other: it knows nothing of the shop but the log lines and the trace
+    # headers that its page reads, which are types of telemetry.
+    "emulator": ["crates/emulator-api", "crates/telemetry"],
     "crates/emulator-api": [],
     # Tools may use the shop, the emulator and each other, but no function: they call functions as clients do.
     **{tool: [*TOOLS, *EMULATOR, "crates/api", *SHOP] for tool in TOOLS},
