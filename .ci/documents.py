@@ -12,7 +12,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 LINK = re.compile(r"\]\(([^)\s]+)\)|(?:src|srcset|href)=\"([^\"]+)\"")
-PATH = re.compile(r"`((?:\.ci|audit|bench|crates|docs|e2e|emulator|functions|loadtest|localstack|seed)/[\w./-]*)`")
+PATH = re.compile(r"`((?:\.ci|audit|bench|crates|docs|e2e|emulator|functions|loadtest|localstack|protocol-model|seed)/[\w./-]*)`")
 
 
 def main():
