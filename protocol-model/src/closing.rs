@@ -1,9 +1,9 @@
 //! Entering the orders of a decision, then closing it: by its own consumer, by another, or by the sweep.
 
 use crate::configuration::{Configuration, Mutation};
-use crate::ids::{DecisionId, Id, OrderId, Orders};
+use crate::ids::{DecisionId, Decisions, Id, OrderId, Orders};
 use crate::protocol::Steps;
-use crate::state::{Closer, Order, Phase, Record, State, Status};
+use crate::state::{Closer, Consumer, Order, Phase, Record, State, Status};
 use crate::step::{ClosingStep, Entry, Returned, Step, Worker};
 
 impl Steps<'_> {
@@ -25,7 +25,7 @@ impl Steps<'_> {
 
     fn sweep_crashes(&mut self) {
         if self.now.left.crashes > 0 {
-            self.add(Step::Closer(Worker::Sweep, ClosingStep::Crashes), |state| {
+            self.add_closing(Worker::Sweep, ClosingStep::Crashes, |state| {
                 state.left.crashes -= 1;
                 state.sweep = None;
             });
@@ -34,20 +34,15 @@ impl Steps<'_> {
 
     pub(crate) fn take_up(&mut self, worker: Worker, decision: DecisionId) {
         let closer = Closer::new(self.shop, self.now, decision);
-        self.add(
-            Step::Closer(worker, ClosingStep::TakesUp(decision)),
-            |state| state.keep_closer(worker, closer),
-        );
+        self.add_closing(worker, ClosingStep::TakesUp(decision), |state| {
+            state.keep_closer(worker, closer);
+        });
     }
 
-    /// Close only after every put was attempted.
+    /// Closes only after every put was attempted.
     pub(crate) fn of_closer(&mut self, worker: Worker, closer: Closer) {
-        let unattempted = self
-            .now
-            .decision(closer.decision)
-            .outcome
-            .orders()
-            .without(closer.attempted);
+        let orders = self.now.decision(closer.decision).outcome.orders();
+        let unattempted = orders.without(closer.attempted);
         if unattempted.is_empty() {
             self.close(worker, closer);
         }
@@ -58,57 +53,57 @@ impl Steps<'_> {
 
     fn put(&mut self, worker: Worker, closer: Closer, id: OrderId) {
         if self.shop.has(Mutation::ThrottledPutAttempted) {
-            self.add(
-                Step::Closer(worker, ClosingStep::PutThrottled(id)),
-                |state| state.keep_closer(worker, closer.attempt(id, Returned::Nothing)),
+            self.attempt(
+                worker,
+                closer,
+                id,
+                ClosingStep::PutThrottled(id),
+                Returned::Nothing,
             );
         }
         match self.now.order(id) {
             Some(order) if !self.shop.has(Mutation::UnconditionalPut) => {
-                self.find(worker, closer, id, order)
+                let returned = self.returned(closer.decision, id, order);
+                self.attempt(
+                    worker,
+                    closer,
+                    id,
+                    ClosingStep::Finds(id, returned),
+                    returned,
+                );
             }
             Some(_) | None => self.enter(worker, closer, id),
         }
     }
 
-    fn find(&mut self, worker: Worker, closer: Closer, id: OrderId, order: Order) {
-        let is_accepted = self
-            .now
-            .decision(closer.decision)
-            .outcome
-            .accepted
-            .contains(id);
-        let returned = if is_accepted && self.returns(closer.decision, order) {
+    /// What a put that finds its order there means for the unit that the decision took.
+    fn returned(&self, decision: DecisionId, id: OrderId, order: Order) -> Returned {
+        let took_a_unit = self.now.decision(decision).outcome.accepted.contains(id);
+        if took_a_unit && self.is_without_the_unit(decision, order) {
             Returned::ItsUnit
         } else {
             Returned::Nothing
-        };
-        self.add(
-            Step::Closer(worker, ClosingStep::Finds(id, returned)),
-            |state| state.keep_closer(worker, closer.attempt(id, returned)),
-        );
+        }
     }
 
-    /// Whether the unit that a decision took for an order goes back, because the order that exists does not hold it.
-    fn returns(&self, decision: DecisionId, order: Order) -> bool {
+    fn is_without_the_unit(&self, decision: DecisionId, order: Order) -> bool {
         if self.shop.has(Mutation::ReturnsBeforePuts) {
             return false;
         }
-        let is_by_another = order.by != decision;
-        is_by_another
-            || order.status == Status::OverLimit
-                && !self.shop.has(Mutation::LimitReturnedByWriterOnly)
-            || order.status == Status::Released && self.shop.has(Mutation::ReturnsReleased)
+        if order.by != decision {
+            return true;
+        }
+        match order.status {
+            Status::OverLimit => !self.shop.has(Mutation::LimitReturnedByWriterOnly),
+            // Its unit went back when it was released.
+            Status::Released => self.shop.has(Mutation::ReturnsReleased),
+            Status::Rejected | Status::WaitingPayment | Status::Paid => false,
+        }
     }
 
     fn enter(&mut self, worker: Worker, closer: Closer, id: OrderId) {
-        if self
-            .now
-            .decision(closer.decision)
-            .outcome
-            .rejected
-            .contains(id)
-        {
+        let outcome = self.now.decision(closer.decision).outcome;
+        if outcome.rejected.contains(id) {
             return self.enter_as(worker, closer, id, Entry::Rejected);
         }
         self.enter_as(worker, closer, id, Entry::Accepted);
@@ -118,50 +113,63 @@ impl Steps<'_> {
     }
 
     fn enter_as(&mut self, worker: Worker, closer: Closer, id: OrderId, entry: Entry) {
-        let order = Order {
-            by: closer.decision,
-            status: entry.status(),
-        };
-        self.add(
-            Step::Closer(worker, ClosingStep::Enters(id, closer.decision, entry)),
-            |state| {
-                state.orders[id.index()] = Some(order);
-                state.keep_closer(worker, closer.attempt(id, entry.returned()));
-            },
-        );
+        let by = closer.decision;
+        let status = entry.status();
+        let enter = |state: &mut State| state.orders[id.index()] = Some(Order { by, status });
+        self.add_closing(worker, ClosingStep::Enters(id, by, entry), |state| {
+            enter(state);
+            state.keep_closer(worker, closer.attempt(id, entry.returned()));
+        });
         if self.now.left.lost_answers > 0 {
-            self.add(
-                Step::Closer(
-                    worker,
-                    ClosingStep::EntersWithoutAnswer(id, closer.decision, entry),
-                ),
-                |state| {
-                    state.left.lost_answers -= 1;
-                    state.orders[id.index()] = Some(order);
-                },
-            );
+            let step = ClosingStep::EntersWithoutAnswer(id, by, entry);
+            self.add_closing(worker, step, |state| {
+                enter(state);
+                state.left.lost_answers -= 1;
+            });
         }
+    }
+
+    fn attempt(
+        &mut self,
+        worker: Worker,
+        closer: Closer,
+        id: OrderId,
+        step: ClosingStep,
+        returned: Returned,
+    ) {
+        self.add_closing(worker, step, |state| {
+            state.keep_closer(worker, closer.attempt(id, returned));
+        });
     }
 
     fn close(&mut self, worker: Worker, closer: Closer) {
         let id = closer.decision;
-        if self.now.decision(id).record == Record::Open
-            || self.shop.has(Mutation::UnconditionalClose)
-        {
-            self.add(
-                Step::Closer(worker, ClosingStep::Closes(id, closer.returns)),
-                |state| {
-                    state.decisions[id.index()].record = Record::Closed;
-                    state.available += closer.returns.len() as i8;
-                    state.end_closer(worker);
-                },
-            );
+        if self.may_close(self.now.decision(id).record) {
+            self.add_closing(worker, ClosingStep::Closes(id, closer.returns), |state| {
+                state.decisions[id.index()].record = Record::Closed;
+                state.available += closer.returns.len() as i8;
+                state.end_closer(worker);
+            });
         } else {
-            self.add(
-                Step::Closer(worker, ClosingStep::FindsClosed(id)),
-                |state| state.end_closer(worker),
-            );
+            self.add_closing(worker, ClosingStep::FindsClosed(id), |state| {
+                state.end_closer(worker);
+            });
         }
+    }
+
+    /// The condition of the transaction that closes a decision.
+    fn may_close(&self, record: Record) -> bool {
+        let is_unconditional = self.shop.has(Mutation::UnconditionalClose);
+        match record {
+            Record::Open => true,
+            Record::Closed => is_unconditional,
+            Record::Expired => is_unconditional || self.shop.has(Mutation::CloseUnlessClosed),
+            Record::Unused | Record::Absent => false,
+        }
+    }
+
+    fn add_closing(&mut self, worker: Worker, step: ClosingStep, change: impl FnOnce(&mut State)) {
+        self.add(Step::Closer(worker, step), change);
     }
 }
 
@@ -231,17 +239,13 @@ impl State {
     }
 }
 
-impl crate::state::Consumer {
+impl Consumer {
     fn keep_closer(&mut self, closer: Closer) {
         self.phase = match self.phase {
-            Phase::Settling { found, .. } => {
-                let mut found = found;
-                found.remove(closer.decision);
-                Phase::Settling {
-                    found,
-                    now: Some(closer),
-                }
-            }
+            Phase::Settling { found, .. } => Phase::Settling {
+                found: found.without(Decisions::from_iter([closer.decision])),
+                now: Some(closer),
+            },
             _ => Phase::Entering(closer),
         };
     }

@@ -15,8 +15,9 @@ pub struct Configuration {
     pub(crate) lost_answers: u8,
     pub(crate) releases: u8,
     pub(crate) payments: bool,
-    pub(crate) visibility_lapses: bool,
+    pub(crate) lapses: u8,
     pub(crate) customer_limit: bool,
+    pub(crate) records_expire: bool,
     pub(crate) mutation: Option<Mutation>,
 }
 
@@ -52,6 +53,8 @@ pub enum Mutation {
     UnconditionalPut,
     /// A decision is closed without the condition that it is open.
     UnconditionalClose,
+    /// A decision is closed on the condition that it is not closed, which holds for a record that its TTL deleted.
+    CloseUnlessClosed,
     /// Messages are deleted before the commit.
     AcknowledgeBeforeCommit,
     /// Open decisions are read before the stock is.
@@ -62,7 +65,7 @@ pub enum Mutation {
     LookOnlyWhenSeen,
     /// A commit that got no answer is tried again under a new id.
     NewIdAfterLostAnswer,
-    /// Released orders are deleted.
+    /// Released orders are deleted once their decisions are closed.
     OrdersDeleted,
     /// Nothing but a redelivered message takes up a decision that its consumer left open.
     NoSweep,
@@ -86,8 +89,9 @@ impl Configuration {
             lost_answers: 0,
             releases: 0,
             payments: false,
-            visibility_lapses: false,
+            lapses: 0,
             customer_limit: false,
+            records_expire: false,
             mutation: None,
         }
     }
@@ -149,18 +153,23 @@ impl Configuration {
         }
     }
 
-    /// Messages become visible while a slow consumer still works on them.
-    pub fn visibility_lapses(self) -> Self {
-        Self {
-            visibility_lapses: true,
-            ..self
-        }
+    /// How often a message becomes visible while a slow consumer still works on it.
+    pub fn lapses(self, lapses: u8) -> Self {
+        Self { lapses, ..self }
     }
 
     /// Entering an accepted order may find that its customer has too many: the order is rejected for that.
     pub fn customer_limit(self) -> Self {
         Self {
             customer_limit: true,
+            ..self
+        }
+    }
+
+    /// Closed records are deleted by their TTL.
+    pub fn records_expire(self) -> Self {
+        Self {
+            records_expire: true,
             ..self
         }
     }
@@ -194,7 +203,7 @@ impl Configuration {
         self.messages.len() == self.orders
             && self.crashes == 0
             && self.releases == 0
-            && !self.visibility_lapses
+            && self.lapses == 0
             && !self.customer_limit
     }
 }

@@ -1,6 +1,6 @@
 //! A consumer: gather, read the stock, look, commit, enter, acknowledge.
 
-use crate::configuration::Mutation;
+use crate::configuration::{Configuration, Mutation};
 use crate::ids::{ConsumerId, DecisionId, Decisions, Id, MessageId, Orders};
 use crate::protocol::Steps;
 use crate::state::{
@@ -37,79 +37,78 @@ impl Steps<'_> {
             }
         }
         if !consumer.batch.is_empty() {
-            let looks_first = self.shop.has(Mutation::LookBeforeStock);
-            let acknowledges_first = self.shop.has(Mutation::AcknowledgeBeforeCommit);
-            self.add_consumer(id, ConsumerStep::StopsGathering, |state| {
-                state.consumer_mut(id).phase = if looks_first {
-                    Phase::Looking
-                } else {
-                    Phase::ReadingStock
-                };
-                if acknowledges_first {
-                    state.delete_messages(consumer.batch);
-                }
+            self.stop_gathering(id, consumer);
+        }
+    }
+
+    fn stop_gathering(&mut self, id: ConsumerId, mut consumer: Consumer) {
+        let looks_first = self.shop.has(Mutation::LookBeforeStock);
+        consumer.phase = if looks_first {
+            Phase::Looking
+        } else {
+            Phase::ReadingStock
+        };
+        if self.shop.has(Mutation::AcknowledgeBeforeCommit) {
+            self.add_consumer(id, ConsumerStep::StopsGatheringAndAcknowledges, |state| {
+                state.delete_messages(consumer.batch);
+                *state.consumer_mut(id) = consumer;
             });
+        } else {
+            self.replace(id, ConsumerStep::StopsGathering, consumer);
         }
     }
 
     fn receive(&mut self, id: ConsumerId, consumer: Consumer, message: MessageId) {
         let delivered = self.now.messages[message.index()];
-        let is_invisible = if self.shop.visibility_lapses {
-            consumer.batch.holds(message)
-        } else {
-            self.now.is_held(message)
-        };
-        if delivered == Delivered::Deleted || is_invisible {
+        if delivered == Delivered::Deleted || consumer.batch.holds(message) {
             return;
         }
         let delivery = Delivery::new(message, self.shop.message(message), delivered);
-        let Delivery {
-            order, maybe_seen, ..
-        } = delivery;
-        self.add_consumer(
-            id,
-            ConsumerStep::Receives {
-                message,
-                order,
-                maybe_seen,
-            },
-            |state| {
-                state.messages[message.index()] = Delivered::Before;
-                state.consumer_mut(id).batch.push(delivery);
-            },
-        );
+        let receive = |state: &mut State| {
+            state.messages[message.index()] = Delivered::Before;
+            state.consumer_mut(id).batch.push(delivery);
+        };
+        if !self.now.is_held(message) {
+            self.add_consumer(id, ConsumerStep::Receives(delivery), receive);
+        } else if self.now.left.lapses > 0 {
+            self.add_consumer(id, ConsumerStep::ReceivesAfterLapse(delivery), |state| {
+                receive(state);
+                state.left.lapses -= 1;
+            });
+        }
     }
 
-    fn read_stock(&mut self, id: ConsumerId, mut consumer: Consumer) {
+    fn read_stock(&mut self, id: ConsumerId, consumer: Consumer) {
+        let may_look = !self.shop.has(Mutation::LookBeforeStock);
+        let available = self.now.available;
+        let consumer = self.with_stock(consumer, may_look);
+        self.replace(id, ConsumerStep::ReadsStock { available }, consumer);
+    }
+
+    /// Write last, read first: the look comes after the stock value that it is for.
+    fn with_stock(&self, mut consumer: Consumer, may_look: bool) -> Consumer {
         consumer.stock = self.now.stock_value();
-        let looks = !self.shop.has(Mutation::LookBeforeStock) && self.must_look(&consumer);
-        consumer.phase = if looks {
+        consumer.phase = if may_look && self.must_look(&consumer) {
             Phase::Looking
         } else {
             Phase::Committing { id: None }
         };
-        self.replace(
-            id,
-            ConsumerStep::ReadsStock {
-                available: self.now.available,
-            },
-            consumer,
-        );
+        consumer
     }
 
     /// A rejection may be wrong, and a message that may have been seen may be decided already.
     fn must_look(&self, consumer: &Consumer) -> bool {
-        let may_reject =
-            !consumer.allocate().rejected.is_empty() && !self.shop.has(Mutation::LookOnlyWhenSeen);
-        may_reject || !consumer.maybe_seen().is_empty()
+        let rejects = !consumer.allocate().rejected.is_empty();
+        let looks_for_rejections = !self.shop.has(Mutation::LookOnlyWhenSeen);
+        rejects && looks_for_rejections || !consumer.maybe_seen().is_empty()
     }
 
     /// Compares every message of the batch with the open decisions: a receive count of 1 proves nothing.
     fn look(&mut self, id: ConsumerId, mut consumer: Consumer) {
         let undecided = consumer.undecided();
-        let named = |decision: DecisionId| {
+        let named = |id| {
             self.now
-                .decision(decision)
+                .decision(id)
                 .outcome
                 .orders()
                 .intersection(undecided)
@@ -117,11 +116,11 @@ impl Steps<'_> {
         let found: Decisions = self
             .now
             .open_decisions()
-            .filter(|decision| !named(*decision).is_empty())
+            .filter(|id| !named(*id).is_empty())
             .collect();
-        consumer.decided = found.iter().fold(consumer.decided, |decided, decision| {
-            decided.union(named(decision))
-        });
+        for decision in found.iter() {
+            consumer.decided = consumer.decided.union(named(decision));
+        }
         consumer.phase = if found.is_empty() {
             self.after_look(&consumer)
         } else {
@@ -143,9 +142,11 @@ impl Steps<'_> {
                 consumer.phase = self.after_look(&consumer);
                 self.replace(id, ConsumerStep::HasSettled, consumer);
             }
-            None => found
-                .iter()
-                .for_each(|decision| self.take_up(Worker::Consumer(id), decision)),
+            None => {
+                for decision in found.iter() {
+                    self.take_up(Worker::Consumer(id), decision);
+                }
+            }
         }
     }
 
@@ -158,11 +159,12 @@ impl Steps<'_> {
     }
 
     fn after_orders(&self, consumer: &Consumer) -> Phase {
-        let has_stock = !self.shop.has(Mutation::LookBeforeStock);
-        match consumer.undecided().is_empty() {
-            true => Phase::Acknowledging,
-            false if has_stock => Phase::Committing { id: None },
-            false => Phase::ReadingStock,
+        if consumer.undecided().is_empty() {
+            Phase::Acknowledging
+        } else if self.shop.has(Mutation::LookBeforeStock) {
+            Phase::ReadingStock
+        } else {
+            Phase::Committing { id: None }
         }
     }
 
@@ -178,67 +180,61 @@ impl Steps<'_> {
     }
 
     /// One transaction: it takes the units and puts the record, or it does nothing.
-    fn commit(&mut self, id: ConsumerId, consumer: Consumer, decision: Option<DecisionId>) {
-        let outcome = consumer.allocate();
-        match decision {
+    fn commit(&mut self, id: ConsumerId, consumer: Consumer, known: Option<DecisionId>) {
+        match known {
             Some(decision) if self.now.decision(decision).is_committed() => {
                 self.add_consumer(id, ConsumerStep::CommitFindsItsRecord(decision), |state| {
-                    state.begin_entering(id, self.shop, decision)
+                    state.begin_entering(id, self.shop, decision);
                 });
             }
-            _ if outcome.units() > self.now.available => self.commit_cancelled(id, consumer),
-            _ => {
-                let decision = decision.unwrap_or_else(|| self.now.unused_decision());
-                self.commit_lands(id, &consumer, decision, outcome);
+            _ if consumer.allocate().units() > self.now.available => {
+                self.commit_cancelled(id, consumer);
             }
+            Some(decision) => self.try_commit(id, consumer, decision),
+            None => self.try_commit(id, consumer, self.now.unused_decision()),
         }
     }
 
-    /// Allocates again from the stock value that the cancellation returned: new content under a new id.
-    fn commit_cancelled(&mut self, id: ConsumerId, mut consumer: Consumer) {
-        consumer.stock = self.now.stock_value();
-        let looks = !self.shop.has(Mutation::NoLookAfterNewerStock) && self.must_look(&consumer);
-        consumer.phase = if looks {
-            Phase::Looking
-        } else {
-            Phase::Committing { id: None }
-        };
-        self.replace(
-            id,
-            ConsumerStep::CommitCancelled {
-                available: self.now.available,
-            },
-            consumer,
-        );
+    /// Allocates again from the stock value that came back: new content under a new id.
+    fn commit_cancelled(&mut self, id: ConsumerId, consumer: Consumer) {
+        let may_look = !self.shop.has(Mutation::NoLookAfterNewerStock);
+        let available = self.now.available;
+        let consumer = self.with_stock(consumer, may_look);
+        self.replace(id, ConsumerStep::CommitCancelled { available }, consumer);
     }
 
-    fn commit_lands(
-        &mut self,
-        id: ConsumerId,
-        consumer: &Consumer,
-        decision: DecisionId,
-        outcome: Outcome,
-    ) {
+    fn try_commit(&mut self, id: ConsumerId, consumer: Consumer, decision: DecisionId) {
+        let outcome = consumer.allocate();
         let unfair = outcome
             .rejected
             .intersection(consumer.stock.accepted_before);
-        let prepare = |state: &mut State| {
+        let send = |state: &mut State| {
+            let record = Record::Absent;
             state.decisions[decision.index()] = Decision {
-                record: Record::Absent,
+                record,
                 outcome,
                 unfair,
-            }
+            };
         };
         self.add_consumer(id, ConsumerStep::Commits(decision, outcome), |state| {
-            prepare(state);
+            send(state);
             state.commit(decision);
             state.begin_entering(id, self.shop, decision);
         });
-        if self.now.left.lost_answers == 0 {
-            return;
+        if self.now.left.lost_answers > 0 {
+            self.commit_unanswered(id, decision, outcome, send);
         }
-        let get_no_answer = |state: &mut State| {
-            prepare(state);
+    }
+
+    fn commit_unanswered(
+        &mut self,
+        id: ConsumerId,
+        decision: DecisionId,
+        outcome: Outcome,
+        send: impl Fn(&mut State),
+    ) {
+        let send = |state: &mut State| {
+            send(state);
             state.left.lost_answers -= 1;
             state.consumer_mut(id).phase = Phase::Unanswered { id: decision };
         };
@@ -246,35 +242,33 @@ impl Steps<'_> {
             id,
             ConsumerStep::CommitAnswerLost(decision, outcome),
             |state| {
-                get_no_answer(state);
+                send(state);
                 state.commit(decision);
             },
         );
-        if self.now.late_commit.is_none() {
-            self.add_consumer(
-                id,
-                ConsumerStep::CommitUnderWay(decision, outcome),
-                |state| {
-                    get_no_answer(state);
-                    state.late_commit = Some(decision);
-                },
-            );
-        }
+        self.add_consumer(
+            id,
+            ConsumerStep::CommitUnderWay(decision, outcome),
+            |state| {
+                send(state);
+                state.late_commits.insert(decision);
+            },
+        );
     }
 
+    /// Without its record, the commit is tried again under the same id.
     fn read_record(&mut self, id: ConsumerId, decision: DecisionId) {
-        if self.shop.has(Mutation::NewIdAfterLostAnswer) {
-            self.add_consumer(id, ConsumerStep::FindsNoRecord, |state| {
-                state.consumer_mut(id).phase = Phase::Committing { id: None }
-            });
-        } else if self.now.decision(decision).is_committed() {
+        let keeps_id = !self.shop.has(Mutation::NewIdAfterLostAnswer);
+        if keeps_id && self.now.decision(decision).is_committed() {
             self.add_consumer(id, ConsumerStep::FindsRecord(decision), |state| {
-                state.begin_entering(id, self.shop, decision)
+                state.begin_entering(id, self.shop, decision);
             });
         } else {
-            let again = Phase::Committing { id: Some(decision) };
+            let again = Phase::Committing {
+                id: keeps_id.then_some(decision),
+            };
             self.add_consumer(id, ConsumerStep::FindsNoRecord, |state| {
-                state.consumer_mut(id).phase = again
+                state.consumer_mut(id).phase = again;
             });
         }
     }
@@ -319,12 +313,7 @@ impl State {
         self.available -= decision.outcome.units();
     }
 
-    fn begin_entering(
-        &mut self,
-        id: ConsumerId,
-        shop: &crate::configuration::Configuration,
-        decision: DecisionId,
-    ) {
+    fn begin_entering(&mut self, id: ConsumerId, shop: &Configuration, decision: DecisionId) {
         let batch = self.consumer(id).batch;
         let phase = Phase::Entering(Closer::new(shop, self, decision));
         *self.consumer_mut(id) = Consumer {

@@ -125,11 +125,7 @@ impl<'a, M: Model> Search<'a, M> {
         self.steps += found.len();
         let mut at_rest = true;
         for (step, next) in found {
-            if let Some(property) = self
-                .model
-                .broken_by_step(state, next)
-                .or_else(|| self.model.broken_in(next))
-            {
+            if let Some(property) = self.broken(state, next) {
                 return Err(self.violation(property, place, Some(*next)));
             }
             let next = self.meet(place, *next);
@@ -145,6 +141,11 @@ impl<'a, M: Model> Search<'a, M> {
             }
         }
         Ok(())
+    }
+
+    fn broken(&self, before: &M::State, after: &M::State) -> Option<M::Property> {
+        let by_step = self.model.broken_by_step(before, after);
+        by_step.or_else(|| self.model.broken_in(after))
     }
 
     fn meet(&mut self, parent: u32, state: M::State) -> u32 {
@@ -215,5 +216,110 @@ impl<'a, M: Model> Search<'a, M> {
             state = *after;
         }
         trace
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Steps between numbered states, from state 0. Only some are required.
+    struct Graph {
+        required: &'static [(u8, u8)],
+        optional: &'static [(u8, u8)],
+        broken: Option<u8>,
+    }
+
+    impl Model for Graph {
+        type State = u8;
+        type Step = u8;
+        type Property = &'static str;
+
+        fn start(&self) -> u8 {
+            0
+        }
+
+        fn steps(&self, from: &u8, found: &mut Vec<(u8, u8)>) {
+            let all = self.required.iter().chain(self.optional);
+            found.extend(
+                all.filter(|(before, _)| before == from)
+                    .map(|(_, after)| (*after, *after)),
+            );
+        }
+
+        fn canonical(&self, state: u8) -> u8 {
+            state
+        }
+
+        fn is_required(&self, step: u8) -> bool {
+            self.required.iter().any(|(_, after)| *after == step)
+        }
+
+        fn broken_by_step(&self, _: &u8, _: &u8) -> Option<&'static str> {
+            None
+        }
+
+        fn broken_in(&self, state: &u8) -> Option<&'static str> {
+            (self.broken == Some(*state)).then_some("broken")
+        }
+
+        fn broken_at_rest(&self, _: &u8) -> Option<&'static str> {
+            None
+        }
+
+        fn comes_to_rest(&self) -> &'static str {
+            "restless"
+        }
+    }
+
+    fn violation(graph: Graph) -> Option<(&'static str, Vec<String>)> {
+        explore(&graph)
+            .violation
+            .map(|violation| (violation.property, violation.trace))
+    }
+
+    #[test]
+    fn visits_every_state_once() {
+        let graph = Graph {
+            required: &[(0, 1), (0, 2), (1, 3), (2, 3)],
+            optional: &[],
+            broken: None,
+        };
+        let exploration = explore(&graph);
+        assert_eq!((exploration.states, exploration.steps), (4, 4));
+        assert!(exploration.violation.is_none());
+    }
+
+    #[test]
+    fn finds_the_shortest_way_to_a_violation() {
+        let graph = Graph {
+            required: &[(0, 1), (1, 2), (2, 4), (0, 3), (3, 4)],
+            optional: &[],
+            broken: Some(4),
+        };
+        assert_eq!(
+            violation(graph),
+            Some(("broken", vec!["3".to_owned(), "4".to_owned()]))
+        );
+    }
+
+    #[test]
+    fn finds_a_state_that_never_comes_to_rest() {
+        let graph = Graph {
+            required: &[(0, 1), (0, 2), (2, 3), (3, 2)],
+            optional: &[],
+            broken: None,
+        };
+        assert_eq!(violation(graph), Some(("restless", vec!["2".to_owned()])));
+    }
+
+    #[test]
+    fn counts_on_no_optional_step_to_come_to_rest() {
+        let graph = Graph {
+            required: &[(0, 1), (1, 0)],
+            optional: &[(1, 2)],
+            broken: None,
+        };
+        assert_eq!(violation(graph), Some(("restless", vec![])));
     }
 }

@@ -2,9 +2,9 @@
 
 use std::fmt;
 
-use crate::configuration::Configuration;
-use crate::ids::{DecisionId, OrderId};
-use crate::state::{Delivered, Order, Record, State, Status};
+use crate::configuration::{Configuration, Mutation};
+use crate::ids::{DecisionId, Id, MessageId, OrderId};
+use crate::state::{Delivered, Order, State, Status};
 
 /// A promise of the protocol.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -109,22 +109,18 @@ fn holds_for(state: &State, decision: DecisionId, id: OrderId, order: Option<Ord
 }
 
 pub(crate) fn broken_at_rest(shop: &Configuration, state: &State) -> Option<Property> {
-    if state
-        .decisions
-        .iter()
-        .any(|decision| decision.record == Record::Open)
-    {
+    if state.open_decisions().next().is_some() {
         Some(Property::DecisionsClose)
-    } else if shop.orders().any(|id| state.order(id).is_none())
-        || shop.messages().any(|id| !is_deleted(state, id))
-    {
+    } else if !shop.messages().all(|id| is_done(shop, state, id)) {
         Some(Property::CheckoutsDecided)
     } else {
         None
     }
 }
 
-fn is_deleted(state: &State, id: crate::ids::MessageId) -> bool {
-    use crate::ids::Id;
-    state.messages[id.index()] == Delivered::Deleted
+/// A message is deleted and its order exists, unless the order was deleted after it had its result.
+fn is_done(shop: &Configuration, state: &State, id: MessageId) -> bool {
+    let has_order = state.order(shop.message(id).order).is_some();
+    let is_deleted = state.messages[id.index()] == Delivered::Deleted;
+    is_deleted && (has_order || shop.has(Mutation::OrdersDeleted))
 }

@@ -17,8 +17,8 @@ pub(crate) struct State {
     pub(crate) messages: [Delivered; MAX_MESSAGES],
     pub(crate) consumers: [Consumer; MAX_CONSUMERS],
     pub(crate) sweep: Option<Closer>,
-    /// A commit that nobody waits for any more: it may land late or never.
-    pub(crate) late_commit: Option<DecisionId>,
+    /// Commits that no consumer waits for: they land late or never.
+    pub(crate) late_commits: Decisions,
     pub(crate) left: Left,
 }
 
@@ -27,6 +27,7 @@ pub(crate) struct State {
 pub(crate) struct Left {
     pub(crate) crashes: u8,
     pub(crate) lost_answers: u8,
+    pub(crate) lapses: u8,
     pub(crate) releases: u8,
 }
 
@@ -66,6 +67,8 @@ pub(crate) enum Record {
     Absent,
     Open,
     Closed,
+    /// Closed, and deleted by its TTL since.
+    Expired,
 }
 
 /// The content of a decision.
@@ -155,10 +158,11 @@ impl State {
             messages: [Delivered::Never; MAX_MESSAGES],
             consumers: Default::default(),
             sweep: None,
-            late_commit: None,
+            late_commits: Decisions::default(),
             left: Left {
                 crashes: shop.crashes,
                 lost_answers: shop.lost_answers,
+                lapses: shop.lapses,
                 releases: shop.releases,
             },
         }
@@ -219,19 +223,20 @@ impl State {
         }
     }
 
-    /// Frees the ids of commits that can't land any more because nobody knows of them.
+    /// Frees the ids of commits that can't land any more.
     pub(crate) fn forget_lost_commits(&mut self) {
-        for id in Self::decision_ids()
-            .filter(|id| self.decision(*id).record == Record::Absent)
-            .collect::<Decisions>()
-            .iter()
-        {
-            let is_known = self.late_commit == Some(id)
-                || self.consumers.iter().any(|consumer| consumer.commits(id));
-            if !is_known {
-                self.decisions[id.index()] = Decision::default();
+        for index in 0..MAX_DECISIONS {
+            if self.decisions[index].record == Record::Absent
+                && !self.may_commit(DecisionId::new(index))
+            {
+                self.decisions[index] = Decision::default();
             }
         }
+    }
+
+    /// Whether a commit with this id is still under way, or will be tried.
+    pub(crate) fn may_commit(&self, id: DecisionId) -> bool {
+        self.late_commits.contains(id) || self.consumers.iter().any(|consumer| consumer.commits(id))
     }
 }
 
@@ -255,7 +260,7 @@ impl Order {
 impl Decision {
     pub(crate) fn is_committed(&self) -> bool {
         match self.record {
-            Record::Open | Record::Closed => true,
+            Record::Open | Record::Closed | Record::Expired => true,
             Record::Unused | Record::Absent => false,
         }
     }

@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use crate::ids::{ConsumerId, DecisionId, Decisions, MessageId, OrderId, Orders};
-use crate::state::Outcome;
+use crate::ids::{ConsumerId, DecisionId, Decisions, OrderId, Orders};
+use crate::state::{Delivery, Outcome};
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Step {
@@ -21,12 +21,11 @@ pub(crate) enum Worker {
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum ConsumerStep {
-    Receives {
-        message: MessageId,
-        order: OrderId,
-        maybe_seen: bool,
-    },
+    Receives(Delivery),
+    /// Its visibility lapsed while a slow consumer works on it.
+    ReceivesAfterLapse(Delivery),
     StopsGathering,
+    StopsGatheringAndAcknowledges,
     ReadsStock {
         available: i8,
     },
@@ -83,6 +82,7 @@ pub(crate) enum WorldStep {
     OrderReleased(OrderId),
     OrderPaid(OrderId),
     OrderDeleted(OrderId),
+    RecordExpires(DecisionId),
 }
 
 impl Step {
@@ -90,11 +90,13 @@ impl Step {
     pub(crate) fn is_required(self) -> bool {
         match self {
             Self::Consumer(_, step) => match step {
-                ConsumerStep::CommitAnswerLost(..)
+                ConsumerStep::ReceivesAfterLapse(_)
+                | ConsumerStep::CommitAnswerLost(..)
                 | ConsumerStep::CommitUnderWay(..)
                 | ConsumerStep::Crashes => false,
-                ConsumerStep::Receives { .. }
+                ConsumerStep::Receives(_)
                 | ConsumerStep::StopsGathering
+                | ConsumerStep::StopsGatheringAndAcknowledges
                 | ConsumerStep::ReadsStock { .. }
                 | ConsumerStep::Looks { .. }
                 | ConsumerStep::HasSettled
@@ -120,7 +122,8 @@ impl Step {
                 WorldStep::LateCommitLands(..) | WorldStep::LateCommitVanishes(_) => true,
                 WorldStep::OrderReleased(_)
                 | WorldStep::OrderPaid(_)
-                | WorldStep::OrderDeleted(_) => false,
+                | WorldStep::OrderDeleted(_)
+                | WorldStep::RecordExpires(_) => false,
             },
         }
     }
@@ -148,20 +151,17 @@ impl fmt::Display for Worker {
 impl fmt::Display for ConsumerStep {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Receives {
-                message,
-                order,
-                maybe_seen: false,
-            } => write!(formatter, "receives {message} ({order})"),
-            Self::Receives {
-                message,
-                order,
-                maybe_seen: true,
-            } => write!(
-                formatter,
-                "receives {message} ({order}, may have been seen)"
-            ),
+            Self::Receives(delivery) => write!(formatter, "receives {delivery}"),
+            Self::ReceivesAfterLapse(delivery) => {
+                write!(
+                    formatter,
+                    "receives {delivery}, which another consumer still works on"
+                )
+            }
             Self::StopsGathering => write!(formatter, "stops gathering"),
+            Self::StopsGatheringAndAcknowledges => {
+                write!(formatter, "stops gathering and acknowledges its messages")
+            }
             Self::ReadsStock { available } => {
                 write!(formatter, "reads the stock: {available} available")
             }
@@ -200,6 +200,17 @@ impl fmt::Display for ConsumerStep {
             Self::Acknowledges => write!(formatter, "acknowledges its messages"),
             Self::Crashes => write!(formatter, "crashes"),
         }
+    }
+}
+
+impl fmt::Display for Delivery {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let seen = if self.maybe_seen {
+            ", may have been seen"
+        } else {
+            ""
+        };
+        write!(formatter, "{} ({}{seen})", self.message, self.order)
     }
 }
 
@@ -259,6 +270,7 @@ impl fmt::Display for WorldStep {
             ),
             Self::OrderPaid(order) => write!(formatter, "{order} is paid"),
             Self::OrderDeleted(order) => write!(formatter, "{order} is deleted"),
+            Self::RecordExpires(decision) => write!(formatter, "{decision} is deleted by its TTL"),
         }
     }
 }

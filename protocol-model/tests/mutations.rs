@@ -4,6 +4,11 @@ use protocol_model::{Configuration, Mutation, Property, check};
 
 #[track_caller]
 fn assert_breaks(mutation: Mutation, shop: Configuration, expected: Property) {
+    let sound = check(shop.clone()).violation;
+    assert!(
+        sound.is_none(),
+        "the shop is broken without a mutation, too"
+    );
     let exploration = check(shop.mutated(mutation));
     let violation = exploration.violation.unwrap_or_else(|| {
         panic!(
@@ -57,14 +62,20 @@ fn a_put_overwrites_nothing() {
 
 #[test]
 fn a_put_overwrites_no_result_of_another_decision() {
-    let shop = Configuration::calm(2, 1).copy().releases(1);
-    assert_breaks(Mutation::UnconditionalPut, shop, Property::ReleasedStays);
+    let shop = Configuration::calm(1, 1).copy();
+    assert_breaks(Mutation::UnconditionalPut, shop, Property::ResultStays);
 }
 
 #[test]
 fn a_decision_closes_once() {
     let shop = Configuration::calm(1, 2).copy();
     assert_breaks(Mutation::UnconditionalClose, shop, Property::UnitsBalance);
+}
+
+#[test]
+fn a_decision_that_is_gone_is_not_closed() {
+    let shop = Configuration::calm(1, 2).copy().records_expire();
+    assert_breaks(Mutation::CloseUnlessClosed, shop, Property::UnitsBalance);
 }
 
 #[test]
@@ -111,4 +122,17 @@ fn orders_are_never_deleted() {
 fn a_sweep_closes_what_no_message_leads_to() {
     let shop = Configuration::calm(1, 1).crashes(1);
     assert_breaks(Mutation::NoSweep, shop, Property::DecisionsClose);
+}
+
+#[test]
+fn a_violation_tells_the_shortest_way_in_words() {
+    let shop = Configuration::calm(1, 1).crashes(1);
+    let exploration = check(shop.mutated(Mutation::AcknowledgeBeforeCommit));
+    let expected = "\
+Broken: every checkout has its order in the end
+   1. consumer 1 receives message 1 (order A)
+   2. consumer 1 stops gathering and acknowledges its messages
+   3. consumer 1 crashes
+";
+    assert_eq!(exploration.violation.unwrap().to_string(), expected);
 }
