@@ -56,13 +56,13 @@ pub(crate) struct Set<I> {
 pub(crate) type Orders = Set<OrderId>;
 pub(crate) type Decisions = Set<DecisionId>;
 
-impl<I> Default for Set<I> {
+impl<I: Id> Default for Set<I> {
     fn default() -> Self {
         Self::from_bits(0)
     }
 }
 
-impl<I> Set<I> {
+impl<I: Id> Set<I> {
     fn from_bits(bits: u8) -> Self {
         Self {
             bits,
@@ -89,9 +89,7 @@ impl<I> Set<I> {
     pub(crate) fn without(self, other: Self) -> Self {
         Self::from_bits(self.bits & !other.bits)
     }
-}
 
-impl<I: Id> Set<I> {
     pub(crate) fn contains(self, id: I) -> bool {
         self.bits & bit(id) != 0
     }

@@ -1,7 +1,6 @@
 //! The protocol keeps its promises in every state of these shops.
 //!
-//! `cargo test --test protocol -- --nocapture` prints the number of states of each. The wide ones take minutes and
-//! gigabytes: add `--release` and `--ignored`.
+//! `cargo test -p protocol-model --test protocol -- --nocapture` prints the number of states of each.
 
 use protocol_model::{Configuration, check};
 
