@@ -117,7 +117,16 @@ impl Order {
                     completed_at: at,
                 }
             }
-            _ => return Err(forbidden),
+            (
+                OrderState::WaitingPayment { .. }
+                | OrderState::Rejected(_)
+                | OrderState::Paid { .. }
+                | OrderState::Shipping { .. }
+                | OrderState::Completed { .. }
+                | OrderState::Cancelled { .. }
+                | OrderState::Expired { .. },
+                _,
+            ) => return Err(forbidden),
         };
         assert!(
             self.status().may_become(state.status()),
@@ -125,6 +134,7 @@ impl Order {
         );
         Ok(Order {
             checkout: self.checkout.clone(),
+            decision_id: self.decision_id,
             decided_at: self.decided_at,
             state,
         })
@@ -136,7 +146,7 @@ mod tests {
     use super::*;
     use crate::checkout::{Checkout, OrderLine};
     use crate::money::Money;
-    use crate::order::Shortage;
+    use crate::order::Rejection;
 
     const NOW: Timestamp = Timestamp::UNIX_EPOCH;
 
@@ -169,6 +179,7 @@ mod tests {
                 lines: vec![line].try_into().unwrap(),
                 submitted_at: NOW,
             },
+            decision_id: None,
             decided_at: NOW,
             state,
         }
@@ -179,9 +190,7 @@ mod tests {
         let (payment, shipment) = (payment(), shipment());
         let states = vec![
             OrderState::WaitingPayment { pay_by: NOW },
-            OrderState::Rejected {
-                short: Vec::<Shortage>::new(),
-            },
+            OrderState::Rejected(Rejection::OutOfStock { short: Vec::new() }),
             OrderState::Paid {
                 payment: payment.clone(),
             },

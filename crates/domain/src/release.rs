@@ -92,6 +92,7 @@ mod tests {
                 lines: OrderLines::try_from(lines).unwrap(),
                 submitted_at: now,
             },
+            decision_id: None,
             decided_at: now,
             state: OrderState::WaitingPayment { pay_by: now },
         };
