@@ -11,9 +11,8 @@ use crate::money::Money;
 use crate::product::ProductName;
 use crate::quantity::Quantity;
 
-/// One submitted cart, as it travels through the queue.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+/// One submitted cart, to be decided.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Checkout {
     /// The order it becomes: the cart's own id.
     pub order_id: OrderId,
@@ -37,7 +36,6 @@ impl Checkout {
 
 /// One product of an order, as it was when submitted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct OrderLine {
     /// Which product.
     pub product_id: ProductId,

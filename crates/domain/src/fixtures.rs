@@ -68,6 +68,7 @@ pub fn checkout(wanted: &[(ProductId, i64)]) -> Checkout {
 pub fn order(state: OrderState) -> Order {
     Order {
         checkout: checkout(&[(product_id(1), 1)]),
+        decision_id: None,
         decided_at: NOW,
         state,
     }

@@ -111,6 +111,12 @@ uuid_id!(
     version_7
 );
 
+uuid_id!(
+    /// The decision of a batch of checkouts: a UUIDv7, so it tells when it was made.
+    DecisionId,
+    version_7
+);
+
 impl From<CartId> for OrderId {
     fn from(cart: CartId) -> OrderId {
         OrderId(cart.0)

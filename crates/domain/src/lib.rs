@@ -7,6 +7,7 @@ pub mod allocation;
 pub mod basket;
 pub mod cart;
 pub mod checkout;
+pub mod decision;
 #[cfg(any(test, feature = "fixtures"))]
 pub mod fixtures;
 pub mod id;
@@ -23,14 +24,17 @@ pub mod release;
 pub mod shipment;
 mod text;
 
-pub use allocation::{Shelf, Terms, allocate};
+pub use allocation::{Allocation, DecisionLimits, Shelf, allocate, plan_order};
 pub use basket::{Basket, BasketError};
 pub use cart::{Cart, CartState, CartStatus};
 pub use checkout::{Checkout, OrderLine, OrderLines, OrderLinesError};
-pub use id::{CartId, InvalidId, MerchantId, OrderId, OrderKey, ProductId, UserId};
+pub use decision::{Decision, Entry, units_to_return};
+pub use id::{CartId, DecisionId, InvalidId, MerchantId, OrderId, OrderKey, ProductId, UserId};
 pub use lifecycle::{Forbidden, Transition};
 pub use money::{Money, MoneyError};
-pub use order::{Order, OrderState, OrderStatus, RejectionReason, Shortage};
+pub use order::{
+    Order, OrderState, OrderStatus, Rejection, RejectionReason, Shortage, Terms, Verdict,
+};
 pub use payment::{Payment, PaymentId, Refund};
 pub use plan::{Plan, TransactionLimits};
 pub use pricing::{NotForSale, NothingToBuy, Purchase, check_for_sale};

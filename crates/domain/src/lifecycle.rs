@@ -117,7 +117,16 @@ impl Order {
                     completed_at: at,
                 }
             }
-            _ => return Err(forbidden),
+            (
+                OrderState::WaitingPayment { .. }
+                | OrderState::Rejected(_)
+                | OrderState::Paid { .. }
+                | OrderState::Shipping { .. }
+                | OrderState::Completed { .. }
+                | OrderState::Cancelled { .. }
+                | OrderState::Expired { .. },
+                _,
+            ) => return Err(forbidden),
         };
         assert!(
             self.status().may_become(state.status()),
@@ -125,6 +134,7 @@ impl Order {
         );
         Ok(Order {
             checkout: self.checkout.clone(),
+            decision_id: self.decision_id,
             decided_at: self.decided_at,
             state,
         })
@@ -135,7 +145,7 @@ impl Order {
 mod tests {
     use super::*;
     use crate::fixtures::{self, NOW, order, shipment};
-    use crate::order::Shortage;
+    use crate::order::Rejection;
 
     fn payment() -> Payment {
         fixtures::payment("payment-1")
@@ -146,9 +156,7 @@ mod tests {
         let (payment, shipment) = (payment(), shipment());
         let states = vec![
             OrderState::WaitingPayment { pay_by: NOW },
-            OrderState::Rejected {
-                short: Vec::<Shortage>::new(),
-            },
+            OrderState::Rejected(Rejection::OutOfStock { short: Vec::new() }),
             OrderState::Paid {
                 payment: payment.clone(),
             },

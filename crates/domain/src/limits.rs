@@ -52,4 +52,12 @@ pub const MAX_TRANSACTION_ACTIONS: usize = 100;
 /// Source: Amazon DynamoDB Developer Guide, "Quotas in Amazon DynamoDB", transactions.
 pub const MAX_TRANSACTION_BYTES: usize = 4_000_000;
 
-const _: () = assert!(MAX_LINES < MAX_TRANSACTION_ACTIONS);
+/// Products whose stock one decision takes: an action of its transaction each, beside the record and
+/// its open marker.
+pub const MAX_DECISION_PRODUCTS: usize = MAX_TRANSACTION_ACTIONS - 2;
+
+/// Bytes of a decision's record: well below the 400 KB of one item, and room for some 4,000 orders.
+/// Source: Amazon DynamoDB Developer Guide, "Quotas in Amazon DynamoDB", item size.
+pub const MAX_DECISION_BYTES: usize = 300_000;
+
+const _: () = assert!(MAX_LINES <= MAX_DECISION_PRODUCTS);

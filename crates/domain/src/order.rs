@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::checkout::{Checkout, OrderLines};
-use crate::id::{OrderId, OrderKey, ProductId, UserId};
+use crate::id::{DecisionId, OrderId, OrderKey, ProductId, UserId};
 use crate::money::Money;
 use crate::payment::{Payment, Refund};
 use crate::quantity::{Quantity, Units};
@@ -18,6 +18,9 @@ use crate::shipment::Shipment;
 pub struct Order {
     /// What was submitted.
     pub checkout: Checkout,
+    /// The decision of a batch that it came by; none for an order that was decided by itself or
+    /// rejected.
+    pub decision_id: Option<DecisionId>,
     /// When the shop decided it.
     pub decided_at: Timestamp,
     /// What was decided, and what came of it.
@@ -32,11 +35,8 @@ pub enum OrderState {
         /// Unpaid by then, it expires.
         pay_by: Timestamp,
     },
-    /// Not enough stock for all of it, so none of it.
-    Rejected {
-        /// Each product that was short.
-        short: Vec<Shortage>,
-    },
+    /// Decided against: it never held any units.
+    Rejected(Rejection),
     /// To be shipped.
     Paid {
         /// What was paid.
@@ -72,7 +72,44 @@ pub enum OrderState {
     },
 }
 
+/// The judgement of one checkout.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// It gets all its lines.
+    Accepted,
+    /// It gets nothing.
+    Rejected(Rejection),
+}
+
+/// What the decisions of one moment have in common.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Terms {
+    /// The decision of a batch by which orders are accepted, if it is one.
+    pub decision_id: Option<DecisionId>,
+    /// When they are decided.
+    pub decided_at: Timestamp,
+    /// Until when an accepted order holds its units unpaid.
+    pub pay_by: Timestamp,
+}
+
 impl Order {
+    /// The order that a verdict makes of a checkout.
+    pub fn decided(checkout: Checkout, verdict: Verdict, terms: Terms) -> Order {
+        let (decision_id, state) = match verdict {
+            Verdict::Accepted => {
+                let pay_by = terms.pay_by;
+                (terms.decision_id, OrderState::WaitingPayment { pay_by })
+            }
+            Verdict::Rejected(rejection) => (None, OrderState::Rejected(rejection)),
+        };
+        Order {
+            checkout,
+            decision_id,
+            decided_at: terms.decided_at,
+            state,
+        }
+    }
+
     /// Which order.
     pub fn order_id(&self) -> OrderId {
         self.checkout.order_id
@@ -110,7 +147,7 @@ impl Order {
             | OrderState::Shipping { payment, .. }
             | OrderState::Completed { payment, .. } => Some(payment),
             OrderState::WaitingPayment { .. }
-            | OrderState::Rejected { .. }
+            | OrderState::Rejected(_)
             | OrderState::Cancelled { .. }
             | OrderState::Expired { .. } => None,
         }
@@ -122,7 +159,7 @@ impl OrderState {
     pub fn status(&self) -> OrderStatus {
         match self {
             OrderState::WaitingPayment { .. } => OrderStatus::WaitingPayment,
-            OrderState::Rejected { .. } => OrderStatus::Rejected,
+            OrderState::Rejected(_) => OrderStatus::Rejected,
             OrderState::Paid { .. } => OrderStatus::Paid,
             OrderState::Shipping { .. } => OrderStatus::Shipping,
             OrderState::Completed { .. } => OrderStatus::Completed,
@@ -218,7 +255,26 @@ impl FromStr for OrderStatus {
     }
 }
 
-/// Why an order was rejected: so far, for want of stock alone.
+/// Why an order was rejected, with what its shopper is told of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Rejection {
+    /// Not enough stock for all of it, so none of it.
+    OutOfStock {
+        /// Each product that was short.
+        short: Vec<Shortage>,
+    },
+}
+
+impl Rejection {
+    /// The reason's name.
+    pub fn reason(&self) -> RejectionReason {
+        match self {
+            Rejection::OutOfStock { .. } => RejectionReason::OutOfStock,
+        }
+    }
+}
+
+/// The name of a rejection's reason, in JSON and in the tables.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum RejectionReason {
@@ -226,11 +282,37 @@ pub enum RejectionReason {
     OutOfStock,
 }
 
+impl RejectionReason {
+    /// Every reason.
+    pub const ALL: [RejectionReason; 1] = [RejectionReason::OutOfStock];
+
+    /// The name in JSON and in the tables.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            RejectionReason::OutOfStock => "OUT_OF_STOCK",
+        }
+    }
+}
+
 impl fmt::Display for RejectionReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            RejectionReason::OutOfStock => "OUT_OF_STOCK",
-        })
+        f.write_str(self.as_str())
+    }
+}
+
+/// A text that names no reason.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("is no reason for a rejection")]
+pub struct UnknownReason;
+
+impl FromStr for RejectionReason {
+    type Err = UnknownReason;
+
+    fn from_str(text: &str) -> Result<Self, UnknownReason> {
+        RejectionReason::ALL
+            .into_iter()
+            .find(|reason| reason.as_str() == text)
+            .ok_or(UnknownReason)
     }
 }
 

@@ -17,10 +17,7 @@ use rust_decimal::Decimal;
 use crate::error::StoreError;
 use crate::item::{Item, checked, corrupt, read_number, read_order_lines, read_text};
 use crate::orders::Orders;
-
-/// Tries of a call: a table that is read whole is throttled now and then, and starting anew would
-/// cost more than patience.
-const MAX_ATTEMPTS: u32 = 10;
+use crate::patience::TABLE_READING_ATTEMPTS;
 
 /// The tables that an audit reads.
 #[derive(Debug, Clone)]
@@ -102,7 +99,7 @@ impl Books {
         orders: impl Into<String>,
         carts: impl Into<String>,
     ) -> Books {
-        let patient = RetryConfig::standard().with_max_attempts(MAX_ATTEMPTS);
+        let patient = RetryConfig::standard().with_max_attempts(TABLE_READING_ATTEMPTS);
         let config = client.config().to_builder().retry_config(patient).build();
         Books {
             client: Client::from_conf(config),

@@ -2,21 +2,18 @@
 
 use std::array;
 use std::mem;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::KeysAndAttributes;
 
-use crate::backoff::Backoff;
 use crate::error::StoreError;
 use crate::item::Item;
+use crate::patience::{Backoff, UNPROCESSED_PATIENCE};
 
 /// Keys in one `BatchGetItem`, of all its tables together.
 /// Source: Amazon DynamoDB API Reference, `BatchGetItem`.
 const MAX_KEYS: usize = 100;
-
-/// How long to ask again for keys that DynamoDB left unprocessed.
-const UNPROCESSED_PATIENCE: Duration = Duration::from_secs(5);
 
 /// How fresh an answer must be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,6 +1,6 @@
 //! The Carts table: what shoppers gather, and what they submitted.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::future::Future;
 
 use aws_sdk_dynamodb::Client;
@@ -11,15 +11,17 @@ use aws_sdk_dynamodb::operation::update_item::{UpdateItemError, UpdateItemOutput
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure};
 use domain::limits::{MAX_LINES, MAX_QUANTITY};
 use domain::{
-    Basket, Cart, CartId, CartState, CartStatus, OrderLines, ProductId, Quantity, UserId,
+    Basket, Cart, CartId, CartState, CartStatus, Checkout, OrderKey, OrderLines, ProductId,
+    Quantity, UserId,
 };
 use jiff::{SignedDuration, Timestamp};
 
-use crate::aws::{MissingVariable, from_env};
+use crate::batch_get::{Freshness, Wanted, batch_get};
+use crate::env::{MissingVariable, from_env};
 use crate::error::StoreError;
 use crate::item::{
     Item, attribute, checked, corrupt, expiry, item, number, order_lines, read_order_lines,
-    read_text, text,
+    read_text, readable, text,
 };
 
 /// How long a cart is kept after its last change. Far longer than a checkout can wait in the queue
@@ -110,6 +112,28 @@ impl Carts {
             .await?;
         let cart = answer.item.as_ref().map(read_cart).transpose()?;
         Ok(cart.filter(|cart| cart.user_id == *user_id))
+    }
+
+    /// The checkouts of those of these orders whose submitted carts are there and can be read. No
+    /// order may be given twice.
+    ///
+    /// # Errors
+    /// When the table cannot be read.
+    pub async fn checkouts(&self, orders: &[OrderKey]) -> Result<Vec<Checkout>, StoreError> {
+        let carts = orders.iter().map(|order| CartId::from(order.order_id));
+        let wanted = Wanted {
+            table: &self.table,
+            keys: carts.map(key).collect(),
+            freshness: Freshness::Consistent,
+            attributes: None,
+        };
+        let [items] = batch_get(&self.client, [wanted]).await?;
+        let asked: HashSet<&OrderKey> = orders.iter().collect();
+        let checkouts = readable(&items, read_cart).into_iter();
+        let checkouts = checkouts.filter_map(|cart| cart.checkout());
+        Ok(checkouts
+            .filter(|checkout| asked.contains(&checkout.key()))
+            .collect())
     }
 
     /// Puts more of a product into an open cart, on top of what is there, in one atomic write. It is
@@ -285,6 +309,10 @@ const SET_LINE_TO: &str =
 fn basket_map(lines: impl Iterator<Item = (ProductId, Quantity)>) -> AttributeValue {
     let line = |(product, quantity): (ProductId, Quantity)| (product.to_string(), number(quantity));
     AttributeValue::M(lines.map(line).collect::<HashMap<_, _>>())
+}
+
+fn key(cart_id: CartId) -> Item {
+    item([("cart_id", text(cart_id))])
 }
 
 fn cart_item(cart: &Cart) -> Item {

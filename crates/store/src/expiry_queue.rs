@@ -1,14 +1,13 @@
 //! The queue of orders whose time to pay runs: each message sleeps in it until that time is over.
 
-use std::time::Duration;
-
 use aws_sdk_sqs::Client;
 use domain::{Order, OrderKey, OrderState};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::aws::{MissingVariable, from_env};
+use crate::env::{MissingVariable, from_env};
 use crate::error::StoreError;
+use crate::patience::EXPIRY_SENDING_PATIENCE;
 
 /// Orders in a message. With the longest user ids they are some 60 KB: a quarter of what SQS takes
 /// at least, and one billed request.
@@ -18,10 +17,6 @@ const MAX_ORDERS: usize = 100;
 /// The longest time SQS keeps a message back.
 /// Source: Amazon SQS API Reference, `SendMessage`, `DelaySeconds`.
 const MAX_DELAY_SECONDS: i64 = 900;
-
-/// How long sending may take. Whoever sends has an order to confirm to somebody; and what is not
-/// sent is found by the sweep.
-const SENDING_PATIENCE: Duration = Duration::from_millis(300);
 
 /// The expiry queue.
 #[derive(Debug, Clone)]
@@ -69,7 +64,7 @@ impl ExpiryQueue {
             Ok(())
         };
         let too_slow = |_| StoreError::Unavailable("the expiry queue does not answer".into());
-        tokio::time::timeout(SENDING_PATIENCE, sending)
+        tokio::time::timeout(EXPIRY_SENDING_PATIENCE, sending)
             .await
             .map_err(too_slow)?
     }

@@ -8,7 +8,7 @@ use aws_sdk_dynamodb::types::{
 use domain::{CartId, UserId};
 use jiff::{SignedDuration, Timestamp};
 
-use crate::aws::{MissingVariable, from_env};
+use crate::env::{MissingVariable, from_env};
 use crate::error::StoreError;
 use crate::item::{Item, expiry, item, number, read_text, text};
 
@@ -35,12 +35,12 @@ pub enum Claim {
 
 /// A key that is claimed in the same transaction as what it stands for, so that this is done once.
 #[derive(Debug, Clone)]
-pub struct Once {
+pub struct KeyClaim {
     claim: TransactWriteItem,
     digest: String,
 }
 
-impl Once {
+impl KeyClaim {
     pub(crate) fn claim(&self) -> TransactWriteItem {
         self.claim.clone()
     }
@@ -119,7 +119,7 @@ impl IdempotencyKeys {
 
     /// A user's key for a request, told by its digest, to be claimed together with what the request
     /// does.
-    pub fn once(&self, user_id: &UserId, key: &str, digest: &str, now: Timestamp) -> Once {
+    pub fn once(&self, user_id: &UserId, key: &str, digest: &str, now: Timestamp) -> KeyClaim {
         let put = Put::builder()
             .table_name(&self.table)
             .set_item(Some(entry(user_id, key, digest, now)))
@@ -128,7 +128,7 @@ impl IdempotencyKeys {
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .build()
             .expect("table and item are set");
-        Once {
+        KeyClaim {
             claim: TransactWriteItem::builder().put(put).build(),
             digest: digest.to_owned(),
         }

@@ -80,22 +80,22 @@ pub(crate) fn checked<T, V: TryInto<T, Error: Display>>(
     value.try_into().map_err(|error| corrupt(name, error))
 }
 
-/// Those of these items that can be read. One that cannot is told to the operators, by the key it has,
-/// and left out: it must not hold up all that is read with it.
+/// Those of these items that can be read. One that cannot is logged, with the key it has, and left
+/// out: it must not hold up all that is read with it.
 pub(crate) fn readable<'a, T>(
     items: impl IntoIterator<Item = &'a Item>,
     read: impl Fn(&'a Item) -> Result<T, StoreError>,
 ) -> Vec<T> {
-    let told = |item: &'a Item| {
+    let read_or_log = |item: &'a Item| {
         read(item)
-            .inspect_err(|error| tell_unreadable(item, error))
+            .inspect_err(|error| log_unreadable(item, error))
             .ok()
     };
-    items.into_iter().filter_map(told).collect()
+    items.into_iter().filter_map(read_or_log).collect()
 }
 
-/// Tells the operators of an item that is not what the shop writes.
-pub(crate) fn tell_unreadable(item: &Item, error: &StoreError) {
+/// Logs an item that is not what the shop writes.
+pub(crate) fn log_unreadable(item: &Item, error: &StoreError) {
     let id = |name| {
         item.get(name)
             .and_then(|id| id.as_s().ok())

@@ -6,8 +6,8 @@ use std::collections::HashMap;
 use aws_sdk_dynamodb::Client;
 use domain::{Product, ProductId, Units};
 
-use crate::aws::MissingVariable;
 use crate::batch_get::{Freshness, batch_get};
+use crate::env::MissingVariable;
 use crate::error::StoreError;
 use crate::products::{self, Products};
 use crate::stock::{self, Stock};

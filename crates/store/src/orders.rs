@@ -1,5 +1,6 @@
 //! The Orders table: what was decided, under the user it belongs to.
 
+mod entering;
 mod entry;
 
 use std::collections::{HashMap, HashSet};
@@ -12,14 +13,14 @@ use aws_sdk_dynamodb::types::{Put, ReturnValuesOnConditionCheckFailure, Transact
 use domain::{Forbidden, Order, OrderId, OrderKey, OrderStatus, Transition, UserId};
 use jiff::Timestamp;
 
-use crate::aws::{MissingVariable, from_env};
-use crate::backoff::Backoff;
 use crate::batch_get::{Freshness, Wanted, batch_get};
+use crate::env::{MissingVariable, from_env};
 use crate::error::StoreError;
 use crate::item::{Item, read_text, readable, text};
 use crate::page::Page;
-use crate::transaction::CONFLICT_PATIENCE;
+use crate::patience::{Backoff, CONFLICT_PATIENCE};
 
+pub(crate) use entering::Attempt;
 pub(crate) use entry::order_bytes;
 use entry::{EVER_PAID, UNPAID_SHARDS, key, order_item, read_key, read_order, sortable};
 
@@ -155,7 +156,7 @@ impl Orders {
     }
 
     /// Takes an order one step further, on condition that it is still as it was loaded. For steps
-    /// that move no stock; the others go over the [`ReturnsDesk`](crate::ReturnsDesk).
+    /// that move no stock; the others go over the [`ReleaseSettlement`](crate::ReleaseSettlement).
     ///
     /// # Errors
     /// [`AdvanceError::Forbidden`] with the status the order really has, when it cannot.

@@ -3,7 +3,7 @@
 use aws_sdk_dynamodb::types::{Delete, Put, TransactWriteItem};
 use domain::Product;
 
-use crate::aws::{MissingVariable, from_env};
+use crate::env::{MissingVariable, from_env};
 use crate::item::{Item, item, text};
 
 /// The ProductNames table.

@@ -11,8 +11,8 @@ use domain::{Money, Product, ProductId, ProductName};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
-use crate::aws::{MissingVariable, from_env};
 use crate::batch_get::{Freshness, Wanted, batch_get};
+use crate::env::{MissingVariable, from_env};
 use crate::error::StoreError;
 use crate::item::{Item, checked, item, number, read_number, read_text, readable, text};
 use crate::page::Page;

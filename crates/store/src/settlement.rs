@@ -1,4 +1,4 @@
-//! Settling many orders in few transactions: what selling and giving back have in common.
+//! Settling orders together with the stock they move: what direct orders and releases have in common.
 //!
 //! A job plans as many of the waiting orders as fit one transaction; the settlement commits that
 //! plan, and goes on until nobody waits or time runs out. Every write carries its condition, so what
@@ -9,15 +9,13 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::config::retry::RetryConfig;
-use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
 use aws_sdk_dynamodb::types::{CancellationReason, TransactWriteItem};
 use domain::{Order, OrderKey, Plan, ProductId, TransactionLimits, Units};
 
-use crate::backoff::Backoff;
 use crate::error::StoreError;
+use crate::patience::Backoff;
 use crate::stock::available;
-use crate::transaction::{cancellation_reasons, condition_failed, is_refused};
+use crate::transaction::{Outcome, condition_failed, is_refused, transact_once};
 
 /// What became of a batch. Each order is in exactly one of the four lists.
 #[derive(Debug, Default)]
@@ -43,7 +41,7 @@ pub struct Report {
 
 impl Report {
     /// Why nothing came of a batch of one.
-    pub fn why_not(self) -> StoreError {
+    pub fn into_error(self) -> StoreError {
         match (self.refused.first(), self.trouble) {
             (Some(order), _) => StoreError::Refused(format!("the books refuse {}", order.order_id)),
             (None, Some(trouble)) => trouble,
@@ -76,17 +74,6 @@ pub(crate) trait Job {
 
     /// A product's stock turned out to be this.
     fn stock_is(&mut self, product: ProductId, available: Units);
-}
-
-/// What became of one transaction.
-enum Outcome {
-    Committed,
-    /// By reasons in the order of the plan's actions: moves of stock, then orders.
-    Cancelled(Vec<CancellationReason>),
-    /// Perhaps later; perhaps committed and only the answer is lost.
-    Unavailable(StoreError),
-    /// Never, and without a word on which order is to blame.
-    Refused(StoreError),
 }
 
 /// One run over a batch.
@@ -172,38 +159,13 @@ impl<J: Job> Settlement<J> {
             .zip(&plan.orders)
             .map(|(item, order)| self.job.enter(item, order));
         let actions: Vec<TransactWriteItem> = moves.chain(orders).collect();
-        // The settlement waits and tries again itself, knowing the deadline and what it can learn
-        // from a cancellation; the SDK's own retries would only hide both.
-        let no_retries = aws_sdk_dynamodb::Config::builder()
-            .retry_config(RetryConfig::disabled())
-            .timeout_config(
-                TimeoutConfig::builder()
-                    .operation_timeout(time_left)
-                    .build(),
-            );
-        let answer = self
-            .client
-            .transact_write_items()
-            .set_transact_items(Some(actions))
-            .customize()
-            .config_override(no_retries)
-            .send()
-            .await;
-        let error = match answer {
-            Ok(_) => return Outcome::Committed,
-            Err(error) => error,
-        };
-        if let Some(reasons) = cancellation_reasons(&error) {
-            let mut moves = reasons.iter().take(plan.moves.len());
-            return if moves.any(is_refused) {
+        match transact_once(&self.client, &actions, time_left).await {
+            Outcome::Cancelled(reasons)
+                if reasons.iter().take(plan.moves.len()).any(is_refused) =>
+            {
                 Outcome::Refused(StoreError::Refused("a move of stock".to_owned()))
-            } else {
-                Outcome::Cancelled(reasons.to_vec())
-            };
-        }
-        match StoreError::from(error) {
-            refused @ StoreError::Refused(_) => Outcome::Refused(refused),
-            passing => Outcome::Unavailable(passing),
+            }
+            outcome => outcome,
         }
     }
 

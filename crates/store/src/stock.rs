@@ -6,11 +6,11 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::{ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update};
 use domain::{ProductId, Shelf, Units};
 
-use crate::aws::{MissingVariable, from_env};
 use crate::batch_get::{Freshness, Wanted, batch_get};
+use crate::env::{MissingVariable, from_env};
 use crate::error::StoreError;
-use crate::idempotency_keys::Once;
-use crate::item::{Item, item, number, read_number, read_text, readable, tell_unreadable, text};
+use crate::idempotency_keys::KeyClaim;
+use crate::item::{Item, item, log_unreadable, number, read_number, read_text, readable, text};
 use crate::transaction::{NotWritten, write_together};
 
 /// The Stock table.
@@ -87,7 +87,7 @@ impl Stock {
             match available(item) {
                 Ok(available) => shelf.set(product, available),
                 Err(error) => {
-                    tell_unreadable(item, &error);
+                    log_unreadable(item, &error);
                     unreadable.insert(product);
                 }
             }
@@ -178,7 +178,7 @@ impl Stock {
         &self,
         product_id: ProductId,
         units: Units,
-        once: Option<&Once>,
+        once: Option<&KeyClaim>,
     ) -> Result<StockLevel, RestockError> {
         let add = Update::builder()
             .table_name(&self.table)
@@ -190,7 +190,7 @@ impl Stock {
         // A transaction even where it is alone: an update whose answer is lost would be made again,
         // and units that nobody delivered would be sold.
         let mut writes = vec![TransactWriteItem::builder().update(add).build()];
-        writes.extend(once.map(Once::claim));
+        writes.extend(once.map(KeyClaim::claim));
         match write_together(&self.client, writes).await {
             Ok(()) => {}
             Err(NotWritten::Condition(reasons)) => {

@@ -3,20 +3,19 @@
 use std::time::{Duration, Instant};
 
 use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::config::retry::RetryConfig;
+use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
 use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::{CancellationReason, TransactWriteItem};
 
-use crate::backoff::Backoff;
 use crate::error::StoreError;
+use crate::patience::{Backoff, CONFLICT_PATIENCE};
 
 /// Reasons for a cancellation.
 /// Source: Amazon DynamoDB API Reference, `TransactWriteItems`, `TransactionCanceledException`.
 const CONDITION_FAILED: &str = "ConditionalCheckFailed";
 const REFUSED_ITEM: [&str; 2] = ["ValidationError", "ItemCollectionSizeLimitExceeded"];
-
-/// How long to wait for others who are writing the same items.
-pub(crate) const CONFLICT_PATIENCE: Duration = Duration::from_secs(3);
 
 /// Why nothing was written.
 #[derive(Debug)]
@@ -25,6 +24,54 @@ pub(crate) enum NotWritten {
     Condition(Vec<CancellationReason>),
     /// The tables could not be written.
     Store(StoreError),
+}
+
+/// What became of one transaction.
+#[derive(Debug)]
+pub(crate) enum Outcome {
+    Committed,
+    /// A reason for each write, in their order.
+    Cancelled(Vec<CancellationReason>),
+    /// Perhaps later; perhaps committed, and only the answer is lost.
+    Unavailable(StoreError),
+    /// Never, and it is not said which write is to blame.
+    Refused(StoreError),
+}
+
+/// Makes all the writes, or none, in one try. The caller waits and tries again itself, since it knows
+/// the deadline and learns from a cancellation; the SDK's own retries would hide both.
+pub(crate) async fn transact_once(
+    client: &Client,
+    writes: &[TransactWriteItem],
+    time_left: Duration,
+) -> Outcome {
+    let no_retries = aws_sdk_dynamodb::Config::builder()
+        .retry_config(RetryConfig::disabled())
+        .timeout_config(
+            TimeoutConfig::builder()
+                .operation_timeout(time_left)
+                .build(),
+        );
+    let answer = client
+        .transact_write_items()
+        .set_transact_items(Some(writes.to_vec()))
+        .customize()
+        .config_override(no_retries)
+        .send()
+        .await;
+    let error = match answer {
+        Ok(_) => return Outcome::Committed,
+        Err(error) => error,
+    };
+    if let Some(reasons) = cancellation_reasons(&error) {
+        return Outcome::Cancelled(reasons.to_vec());
+    }
+    match StoreError::from(error) {
+        refused @ StoreError::Refused(_) => Outcome::Refused(refused),
+        passing @ (StoreError::Unavailable(_) | StoreError::Corrupt { .. }) => {
+            Outcome::Unavailable(passing)
+        }
+    }
 }
 
 /// Makes all the writes, or none. One whose answer was lost is not made again: the SDK gives each

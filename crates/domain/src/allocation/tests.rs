@@ -3,28 +3,17 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 
 use super::*;
-use crate::fixtures;
-use crate::id::OrderId;
+use crate::fixtures::{self, NOW};
 use crate::limits::MAX_LINES;
-use crate::plan::STOCK_ITEM_BYTES;
 
-const TERMS: Terms = Terms {
-    decided_at: Timestamp::UNIX_EPOCH,
-    pay_by: Timestamp::UNIX_EPOCH,
-};
-
-const NO_LIMITS: TransactionLimits = TransactionLimits {
-    actions: usize::MAX,
-    bytes: usize::MAX,
+const NO_LIMITS: DecisionLimits = DecisionLimits {
     orders: usize::MAX,
+    products: usize::MAX,
+    bytes: usize::MAX,
 };
 
 fn product(number: usize) -> ProductId {
     fixtures::product_id(number as u128)
-}
-
-fn order_id(number: usize) -> OrderId {
-    fixtures::order_id(number as u64)
 }
 
 /// The `number`th checkout to arrive, for these products and quantities.
@@ -34,7 +23,7 @@ fn checkout(number: usize, lines: &[(usize, i64)]) -> Checkout {
         .map(|&(number, quantity)| (product(number), quantity))
         .collect();
     Checkout {
-        order_id: order_id(number),
+        order_id: fixtures::order_id(number as u64),
         ..fixtures::checkout(&lines)
     }
 }
@@ -46,30 +35,31 @@ fn shelf(levels: &[Units]) -> Shelf {
         .collect()
 }
 
-fn size_of(order: &Order) -> usize {
-    order.lines().iter().count() * 100
-}
-
-/// Every transaction it takes to decide all checkouts, each committed before the next is planned.
-fn decide_all(
-    checkouts: Vec<Checkout>,
+/// Every decision that it takes to judge all checkouts, each committed before the next is planned.
+fn allocate_all(
+    checkouts: &[Checkout],
     mut shelf: Shelf,
-    limits: TransactionLimits,
-) -> (Vec<Plan>, Shelf) {
-    let mut waiting = checkouts.as_slice();
-    let mut plans = Vec::new();
+    limits: DecisionLimits,
+) -> (Vec<Allocation>, Shelf) {
+    let mut waiting = checkouts;
+    let mut allocations = Vec::new();
     while !waiting.is_empty() {
-        let plan = allocate(waiting, &shelf, limits, TERMS, size_of);
-        assert!(!plan.orders.is_empty(), "each plan decides something");
-        shelf.take(&plan.moves);
-        waiting = &waiting[plan.orders.len()..];
-        plans.push(plan);
+        let allocation = allocate(waiting, &shelf, limits);
+        assert!(!allocation.verdicts.is_empty(), "each judges something");
+        shelf.take(&allocation.taken);
+        waiting = &waiting[allocation.verdicts.len()..];
+        allocations.push(allocation);
     }
-    (plans, shelf)
+    (allocations, shelf)
 }
 
-fn accepted(order: &Order) -> bool {
-    order.status().holds_stock()
+/// All checkouts with their verdicts, in order of arrival.
+fn judged<'a>(
+    checkouts: &'a [Checkout],
+    allocations: &[Allocation],
+) -> Vec<(&'a Checkout, Verdict)> {
+    let verdicts = allocations.iter().flat_map(|it| it.verdicts.clone());
+    checkouts.iter().zip(verdicts).collect()
 }
 
 const PRODUCTS: usize = 6;
@@ -88,107 +78,112 @@ fn levels() -> impl Strategy<Value = Vec<Units>> {
     prop::collection::vec(0u64..60, PRODUCTS)
 }
 
-fn limits() -> impl Strategy<Value = TransactionLimits> {
-    (5usize..100, 500usize..5_000, 1usize..100).prop_map(|(actions, bytes, orders)| {
-        TransactionLimits {
-            actions,
-            bytes,
+fn limits() -> impl Strategy<Value = DecisionLimits> {
+    (1usize..100, 4usize..10, 100usize..2_000).prop_map(|(orders, products, bytes)| {
+        DecisionLimits {
             orders,
+            products,
+            bytes,
         }
     })
 }
 
 proptest! {
-    /// I1 and I2: nothing goes below zero, and every unit is on the shelf or in an accepted order.
+    /// I1 and I2: nothing goes below zero, and every unit is on the shelf or with an accepted checkout.
     #[test]
     fn the_books_balance(checkouts in checkouts(), levels in levels(), limits in limits()) {
-        let (plans, left) = decide_all(checkouts, shelf(&levels), limits);
+        let (allocations, left) = allocate_all(&checkouts, shelf(&levels), limits);
         for (number, supply) in levels.iter().enumerate() {
-            let held: Units = plans.iter().flat_map(|plan| &plan.orders).filter(|order| accepted(order))
-                .flat_map(|order| order.lines())
+            let held: Units = judged(&checkouts, &allocations).iter()
+                .filter(|(_, verdict)| *verdict == Verdict::Accepted)
+                .flat_map(|(checkout, _)| &checkout.lines)
                 .filter(|line| line.product_id == product(number))
                 .map(|line| line.quantity.units()).sum();
             prop_assert_eq!(*supply, left.available(product(number)) + held);
         }
     }
 
-    /// I3: every checkout is decided exactly once, in order of arrival.
+    /// I3: every checkout is judged exactly once.
     #[test]
-    fn each_checkout_is_decided_once_and_in_order(checkouts in checkouts(), levels in levels(), limits in limits()) {
-        let (plans, _) = decide_all(checkouts.clone(), shelf(&levels), limits);
-        let decided: Vec<_> = plans.into_iter().flat_map(|plan| plan.orders).map(|order| order.checkout).collect();
-        prop_assert_eq!(decided, checkouts);
+    fn each_checkout_is_judged_once(checkouts in checkouts(), levels in levels(), limits in limits()) {
+        let (allocations, _) = allocate_all(&checkouts, shelf(&levels), limits);
+        let verdicts: usize = allocations.iter().map(|it| it.verdicts.len()).sum();
+        prop_assert_eq!(verdicts, checkouts.len());
     }
 
-    /// I4: what a transaction takes is the sum of its accepted orders, all lines of each.
+    /// I4: a decision takes the sum of its accepted checkouts, all lines of each.
     #[test]
-    fn an_order_takes_all_its_lines_or_none(checkouts in checkouts(), levels in levels(), limits in limits()) {
-        let (plans, _) = decide_all(checkouts, shelf(&levels), limits);
-        for plan in plans {
-            let mut moves = BTreeMap::new();
-            for line in plan.orders.iter().filter(|order| accepted(order)).flat_map(|order| order.lines()) {
-                *moves.entry(line.product_id).or_default() += line.quantity.units();
+    fn a_checkout_takes_all_its_lines_or_none(checkouts in checkouts(), levels in levels(), limits in limits()) {
+        let (allocations, _) = allocate_all(&checkouts, shelf(&levels), limits);
+        let mut waiting = checkouts.as_slice();
+        for allocation in allocations {
+            let (front, rest) = waiting.split_at(allocation.verdicts.len());
+            let mut taken = BTreeMap::new();
+            for (checkout, verdict) in front.iter().zip(&allocation.verdicts) {
+                for line in checkout.lines.iter().filter(|_| *verdict == Verdict::Accepted) {
+                    *taken.entry(line.product_id).or_default() += line.quantity.units();
+                }
             }
-            prop_assert_eq!(moves, plan.moves);
+            prop_assert_eq!(taken, allocation.taken);
+            waiting = rest;
         }
     }
 
-    /// Fairness: whoever is rejected really was short of something, counting only what earlier
-    /// orders got; so no later order ever gets units an earlier one was refused.
+    /// Fairness: a rejected checkout really was short, counting only what earlier ones got; so no
+    /// later checkout ever gets units that an earlier one was denied.
     #[test]
-    fn nobody_is_rejected_for_units_a_later_order_got(checkouts in checkouts(), levels in levels(), limits in limits()) {
-        let (plans, _) = decide_all(checkouts, shelf(&levels), limits);
+    fn no_checkout_is_rejected_for_units_that_a_later_one_got(checkouts in checkouts(), levels in levels(), limits in limits()) {
+        let (allocations, _) = allocate_all(&checkouts, shelf(&levels), limits);
         let mut left = shelf(&levels);
-        for order in plans.iter().flat_map(|plan| &plan.orders) {
-            let missing: Vec<Shortage> = order.lines().iter()
+        for (checkout, verdict) in judged(&checkouts, &allocations) {
+            let short: Vec<Shortage> = checkout.lines.iter()
                 .filter(|line| left.available(line.product_id) < line.quantity.units())
                 .map(|line| Shortage {
                     product_id: line.product_id,
                     requested: line.quantity,
                     available: left.available(line.product_id),
                 }).collect();
-            match &order.state {
-                OrderState::Rejected { short } => prop_assert_eq!(short, &missing),
-                _ => {
-                    prop_assert_eq!(&missing, &[]);
-                    left.take(&order.lines().iter().map(|line| (line.product_id, line.quantity.units())).collect());
+            match verdict {
+                Verdict::Rejected(rejection) => prop_assert_eq!(rejection, Rejection::OutOfStock { short }),
+                Verdict::Accepted => {
+                    prop_assert_eq!(&short, &[]);
+                    left.take(&checkout.lines.iter().map(|line| (line.product_id, line.quantity.units())).collect());
                 }
             }
         }
     }
 
-    /// The cuts: no plan is over a limit, and none is cut short that could have held one more.
+    /// The cuts: no decision is over a limit, and none is cut that could have held one more.
     #[test]
-    fn a_plan_is_cut_only_where_it_must_be(checkouts in checkouts(), levels in levels(), limits in limits()) {
-        let (plans, _) = decide_all(checkouts, shelf(&levels), limits);
-        let weight = |orders: &[Order], moves: usize| {
-            (orders.len() + moves, orders.iter().map(size_of).sum::<usize>() + moves * STOCK_ITEM_BYTES)
-        };
-        for plan in &plans {
-            let (actions, bytes) = weight(&plan.orders, plan.moves.len());
-            let alone = plan.orders.len() == 1;
-            prop_assert!(alone || (actions <= limits.actions && bytes <= limits.bytes));
-            prop_assert!(plan.orders.len() <= limits.orders);
-        }
-        for pair in plans.windows(2) {
-            let next = &pair[1].orders[0];
-            let new = if accepted(next) { pair[0].new_moves(next) } else { 0 };
-            let (actions, bytes) = weight(&pair[0].orders, pair[0].moves.len());
-            prop_assert!(
-                actions + 1 + new > limits.actions
-                    || bytes + size_of(next) + new * STOCK_ITEM_BYTES > limits.bytes
-                    || pair[0].orders.len() == limits.orders
-            );
+    fn a_decision_is_cut_only_where_it_must_be(checkouts in checkouts(), levels in levels(), limits in limits()) {
+        let (allocations, _) = allocate_all(&checkouts, shelf(&levels), limits);
+        let mut waiting = checkouts.as_slice();
+        for allocation in &allocations {
+            let (front, rest) = waiting.split_at(allocation.verdicts.len());
+            let accepted: Vec<&Checkout> = front.iter().zip(&allocation.verdicts)
+                .filter(|(_, verdict)| **verdict == Verdict::Accepted).map(|(checkout, _)| checkout).collect();
+            let bytes: usize = accepted.iter().map(|checkout| key_bytes(&checkout.key())).sum();
+            let alone = allocation.verdicts.len() == 1;
+            prop_assert!(alone || accepted.len() <= limits.orders);
+            prop_assert!(alone || allocation.taken.len() <= limits.products);
+            prop_assert!(alone || bytes <= limits.bytes);
+            if let Some(next) = rest.first() {
+                prop_assert!(
+                    accepted.len() == limits.orders
+                        || allocation.taken.len() + allocation.new_products(&next.lines) > limits.products
+                        || bytes + key_bytes(&next.key()) > limits.bytes
+                );
+            }
+            waiting = rest;
         }
     }
 
-    /// Cutting a batch changes nobody's answer.
+    /// Cutting a batch changes no verdict.
     #[test]
-    fn cuts_do_not_change_decisions(checkouts in checkouts(), levels in levels(), limits in limits()) {
-        let states = |plans: Vec<Plan>| plans.into_iter().flat_map(|plan| plan.orders).map(|order| order.state).collect::<Vec<_>>();
-        let (whole, left_whole) = decide_all(checkouts.clone(), shelf(&levels), NO_LIMITS);
-        let (cut, left_cut) = decide_all(checkouts, shelf(&levels), limits);
-        prop_assert_eq!(states(whole), states(cut));
+    fn cuts_do_not_change_verdicts(checkouts in checkouts(), levels in levels(), limits in limits()) {
+        let (whole, left_whole) = allocate_all(&checkouts, shelf(&levels), NO_LIMITS);
+        let (cut, left_cut) = allocate_all(&checkouts, shelf(&levels), limits);
+        prop_assert_eq!(judged(&checkouts, &whole), judged(&checkouts, &cut));
         for number in 0..PRODUCTS {
             prop_assert_eq!(left_whole.available(product(number)), left_cut.available(product(number)));
         }
@@ -196,30 +191,25 @@ proptest! {
 }
 
 #[test]
-fn a_hot_product_takes_one_merged_decrement() {
-    let checkouts = (0..90).map(|number| checkout(number, &[(0, 1)])).collect();
-    let (plans, left) = decide_all(checkouts, shelf(&[50]), TransactionLimits::default());
-    assert_eq!(plans.len(), 1);
-    assert_eq!(plans[0].moves, BTreeMap::from([(product(0), 50)]));
-    assert_eq!(plans[0].actions(), 91);
+fn a_thousand_checkouts_of_one_product_are_one_merged_decrement() {
+    let checkouts: Vec<_> = (0..1_000)
+        .map(|number| checkout(number, &[(0, 1)]))
+        .collect();
+    let (allocations, left) = allocate_all(&checkouts, shelf(&[600]), DecisionLimits::default());
+    assert_eq!(allocations.len(), 1);
+    assert_eq!(allocations[0].taken, BTreeMap::from([(product(0), 600)]));
     assert_eq!(left.available(product(0)), 0);
 }
 
 #[test]
-fn a_short_order_says_all_that_was_short() {
+fn a_rejection_names_every_product_that_was_short() {
     let waiting = [
         checkout(0, &[(0, 2)]),
         checkout(1, &[(0, 3), (1, 1), (2, 9)]),
     ];
-    let plan = allocate(
-        &waiting,
-        &shelf(&[4, 1, 8]),
-        TransactionLimits::default(),
-        TERMS,
-        size_of,
-    );
-    let OrderState::Rejected { short } = &plan.orders[1].state else {
-        panic!("the second order is short: {:?}", plan.orders[1]);
+    let allocation = allocate(&waiting, &shelf(&[4, 1, 8]), DecisionLimits::default());
+    let Verdict::Rejected(Rejection::OutOfStock { short }) = &allocation.verdicts[1] else {
+        panic!("the second checkout is short: {allocation:?}");
     };
     let said: Vec<_> = short
         .iter()
@@ -229,14 +219,17 @@ fn a_short_order_says_all_that_was_short() {
 }
 
 #[test]
-fn the_largest_order_fits_one_transaction() {
+fn the_largest_order_fits_one_decision_and_one_plan() {
     let lines: Vec<_> = (0..MAX_LINES).map(|number| (number, 1)).collect();
-    let levels = vec![10; MAX_LINES];
-    let (plans, _) = decide_all(
-        vec![checkout(0, &lines), checkout(1, &lines)],
-        shelf(&levels),
-        TransactionLimits::default(),
-    );
-    assert_eq!(plans.len(), 1, "the same products are decremented together");
-    assert_eq!(plans[0].actions(), MAX_LINES + 2);
+    let shelf = shelf(&[10; MAX_LINES]);
+    let twice = [checkout(0, &lines), checkout(1, &lines)];
+    let allocation = allocate(&twice, &shelf, DecisionLimits::default());
+    assert_eq!(allocation.verdicts, [Verdict::Accepted, Verdict::Accepted]);
+    let terms = Terms {
+        decision_id: None,
+        decided_at: NOW,
+        pay_by: NOW,
+    };
+    let plan = plan_order(&twice[0], &shelf, terms, |_| 100);
+    assert_eq!(plan.actions(), MAX_LINES + 1);
 }

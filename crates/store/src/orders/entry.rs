@@ -2,8 +2,8 @@
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::{
-    Checkout, Order, OrderId, OrderKey, OrderLine, OrderState, OrderStatus, Payment, Refund,
-    RejectionReason, Shipment, Shortage, UserId,
+    Checkout, DecisionId, Order, OrderId, OrderKey, OrderLine, OrderState, OrderStatus, Payment,
+    Refund, Rejection, RejectionReason, Shipment, Shortage, UserId,
 };
 use jiff::Timestamp;
 
@@ -29,19 +29,25 @@ pub(super) const EVER_PAID: [OrderStatus; 4] = [
 /// line's names, id, numbers and overhead around its product's name, and what belongs to the state.
 /// Source of the rules: "DynamoDB item sizes and formats", Amazon DynamoDB Developer Guide.
 pub(crate) fn order_bytes(order: &Order) -> usize {
-    const FIXED: usize = 420;
+    const FIXED: usize = 470;
     const LINE: usize = 128;
     const SHORTAGE: usize = 96;
     const PAYMENT_AND_SHIPMENT: usize = 1_600;
     let line = |line: &OrderLine| LINE + line.name.as_str().len();
     let lines: usize = order.lines().iter().map(line).sum();
     let state = match &order.state {
-        OrderState::Rejected { short } => short.len() * SHORTAGE,
+        OrderState::Rejected(Rejection::OutOfStock { short }) => short.len() * SHORTAGE,
         OrderState::WaitingPayment { .. } | OrderState::Expired { .. } => 0,
-        _ => PAYMENT_AND_SHIPMENT,
+        OrderState::Paid { .. }
+        | OrderState::Shipping { .. }
+        | OrderState::Completed { .. }
+        | OrderState::Cancelled { .. } => PAYMENT_AND_SHIPMENT,
     };
     FIXED + order.user_id().as_str().len() + lines + state
 }
+
+/// The attribute that names the decision an order came by.
+pub(super) const DECISION: &str = "decision_id";
 
 pub(super) fn key(user_id: &UserId, order_id: OrderId) -> Item {
     item([("user_id", text(user_id)), ("order_id", text(order_id))])
@@ -74,6 +80,9 @@ pub(super) fn order_item(order: &Order) -> Item {
         ("submitted_at", text(order.checkout.submitted_at)),
         ("decided_at", text(order.decided_at)),
     ]);
+    if let Some(decision_id) = order.decision_id {
+        entry.insert(DECISION.to_owned(), text(decision_id));
+    }
     entry.extend(state_attributes(order));
     let ever_paid = match &order.state {
         OrderState::Cancelled { refund, .. } => refund.is_some(),
@@ -91,13 +100,7 @@ fn state_attributes(order: &Order) -> Item {
             ("pay_by", text(sortable(*pay_by))),
             ("unpaid_shard", text(unpaid_shard(order.order_id()))),
         ]),
-        OrderState::Rejected { short } => item([
-            ("reason", text(RejectionReason::OutOfStock)),
-            (
-                "short",
-                AttributeValue::L(short.iter().map(shortage).collect()),
-            ),
-        ]),
+        OrderState::Rejected(rejection) => rejection_attributes(rejection),
         OrderState::Paid { payment } => payment_attributes(payment),
         OrderState::Shipping { payment, shipment } => {
             let mut entry = payment_attributes(payment);
@@ -126,6 +129,16 @@ fn state_attributes(order: &Order) -> Item {
             entry
         }
         OrderState::Expired { expired_at } => item([("expired_at", text(expired_at))]),
+    }
+}
+
+fn rejection_attributes(rejection: &Rejection) -> Item {
+    let reason = ("reason", text(rejection.reason()));
+    match rejection {
+        Rejection::OutOfStock { short } => {
+            let short = short.iter().map(shortage).collect();
+            item([reason, ("short", AttributeValue::L(short))])
+        }
     }
 }
 
@@ -160,8 +173,25 @@ pub(super) fn read_order(entry: &Item) -> Result<Order, StoreError> {
             lines: read_order_lines(entry, "lines")?,
             submitted_at: read_text(entry, "submitted_at")?,
         },
+        decision_id: read_decision(entry)?,
         decided_at: read_text(entry, "decided_at")?,
         state: read_state(entry)?,
+    })
+}
+
+/// The decision that an order names, if it came by one.
+pub(super) fn read_decision(entry: &Item) -> Result<Option<DecisionId>, StoreError> {
+    match entry.contains_key(DECISION) {
+        true => read_text(entry, DECISION).map(Some),
+        false => Ok(None),
+    }
+}
+
+fn read_rejection(entry: &Item) -> Result<Rejection, StoreError> {
+    Ok(match read_text(entry, "reason")? {
+        RejectionReason::OutOfStock => Rejection::OutOfStock {
+            short: read_list(entry, "short", read_shortage)?,
+        },
     })
 }
 
@@ -170,9 +200,7 @@ fn read_state(entry: &Item) -> Result<OrderState, StoreError> {
         OrderStatus::WaitingPayment => OrderState::WaitingPayment {
             pay_by: read_text(entry, "pay_by")?,
         },
-        OrderStatus::Rejected => OrderState::Rejected {
-            short: read_list(entry, "short", read_shortage)?,
-        },
+        OrderStatus::Rejected => OrderState::Rejected(read_rejection(entry)?),
         OrderStatus::Paid => OrderState::Paid {
             payment: read_payment(entry)?,
         },
@@ -281,9 +309,9 @@ mod tests {
                 requested: most,
                 available: 9_999,
             });
-            let rejected = OrderState::Rejected {
+            let rejected = OrderState::Rejected(Rejection::OutOfStock {
                 short: short.collect(),
-            };
+            });
             let checkout = Checkout {
                 order_id: Uuid::now_v7().try_into().unwrap(),
                 user_id: "\u{10FFFF}".repeat(MAX_USER_ID_CHARS).try_into().unwrap(),
@@ -293,6 +321,7 @@ mod tests {
             for state in [rejected, longest_life()] {
                 let order = Order {
                     checkout: checkout.clone(),
+                    decision_id: Some(Uuid::now_v7().try_into().unwrap()),
                     decided_at: Timestamp::now(),
                     state,
                 };

@@ -19,13 +19,13 @@ use axum::http::header::CONTENT_LENGTH;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use domain::{
-    Checkout, Order, OrderId, OrderStatus, Payment, ProductId, Transition, Units, fixtures,
+    Cart, Checkout, Order, OrderId, OrderStatus, Payment, ProductId, Transition, Units, fixtures,
 };
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
-use store::checkout_desk::Submission;
 use store::{
-    Carts, CheckoutDesk, IdempotencyKeys, Orders, ProductNames, Products, ReturnsDesk, Stock,
+    BatchSettlement, Carts, Decisions, DirectSettlement, IdempotencyKeys, Orders, ProductNames,
+    Products, ReleaseSettlement, Stock, Submission,
 };
 use tokio::net::TcpListener;
 use uuid::Uuid;
@@ -40,13 +40,28 @@ pub(crate) enum Fault {
     Deny,
     /// It is committed, but the answer never arrives.
     LoseAnswer,
+    /// The answer is that the service failed, and it is committed when the test lets it land.
+    LandLate,
     /// Others buy units of a product just before.
     OthersTake(ProductId, Units),
     /// Its shopper pays for an order just before.
     SomebodyPays(Box<Order>),
 }
 
-/// How long the desk lets an order wait for payment.
+/// What happens to one `BatchExecuteStatement` at the door: orders are being entered.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum EnteringFault {
+    /// Every other statement is throttled, the others are done.
+    ThrottleHalf,
+    /// All statements are throttled.
+    Throttle,
+    /// They are done, but the answer never arrives.
+    LoseAnswer,
+    /// Nothing is done, and no answer arrives: the function is ended while it waits.
+    Silence,
+}
+
+/// How long an order may wait for payment.
 pub(crate) const PAYMENT_WINDOW: SignedDuration = SignedDuration::from_secs(60);
 
 /// A table's or an index's partition key, and its sort key if it has one.
@@ -56,7 +71,7 @@ type Key = (&'static str, Option<&'static str>);
 type Keyed = (&'static str, Key);
 
 /// Every table, and its sparse indexes.
-const TABLES: [(&str, Key, &[Keyed]); 6] = [
+const TABLES: [(&str, Key, &[Keyed]); 8] = [
     ("Stock", ("product_id", None), &[]),
     (
         "Orders",
@@ -67,6 +82,8 @@ const TABLES: [(&str, Key, &[Keyed]); 6] = [
         ],
     ),
     ("Carts", ("cart_id", None), &[]),
+    ("Decisions", ("decision_id", None), &[]),
+    ("OpenDecisions", ("decision_id", None), &[]),
     ("IdempotencyKeys", ("user_id", Some("idempotency_key")), &[]),
     (
         "Products",
@@ -87,6 +104,11 @@ struct Door {
     upstream: String,
     forward: reqwest::Client,
     faults: Mutex<VecDeque<Fault>>,
+    entering_faults: Mutex<VecDeque<EnteringFault>>,
+    /// Transactions that land late.
+    late: Mutex<Vec<(HeaderMap, Bytes)>>,
+    /// Whether an open decision can't be closed.
+    keep_open: Mutex<bool>,
     refused: Mutex<Vec<OrderId>>,
     unmovable: Mutex<Vec<ProductId>>,
     /// Reads that are still answered, or all.
@@ -113,6 +135,9 @@ impl Books {
             upstream,
             forward: reqwest::Client::new(),
             faults: Mutex::default(),
+            entering_faults: Mutex::default(),
+            late: Mutex::default(),
+            keep_open: Mutex::default(),
             refused: Mutex::default(),
             unmovable: Mutex::default(),
             reads_left: Mutex::default(),
@@ -134,12 +159,27 @@ impl Books {
         }
     }
 
-    pub(crate) fn desk(&self) -> CheckoutDesk {
-        CheckoutDesk::new(&self.client, self.stock(), self.orders(), PAYMENT_WINDOW)
+    pub(crate) fn batches(&self) -> BatchSettlement {
+        BatchSettlement::new(
+            &self.client,
+            self.stock(),
+            self.carts(),
+            self.orders(),
+            self.decisions(),
+            PAYMENT_WINDOW,
+        )
     }
 
-    pub(crate) fn returns_desk(&self) -> ReturnsDesk {
-        ReturnsDesk::new(&self.client, self.stock(), self.orders())
+    pub(crate) fn direct(&self) -> DirectSettlement {
+        DirectSettlement::new(&self.client, self.stock(), self.orders(), PAYMENT_WINDOW)
+    }
+
+    pub(crate) fn releases(&self) -> ReleaseSettlement {
+        ReleaseSettlement::new(&self.client, self.stock(), self.orders())
+    }
+
+    pub(crate) fn decisions(&self) -> Decisions {
+        Decisions::new(&self.client, "Decisions", "OpenDecisions")
     }
 
     pub(crate) fn products(&self) -> Products {
@@ -177,6 +217,94 @@ impl Books {
     /// What goes wrong with the next transactions, in this order.
     pub(crate) fn next_transactions(&self, faults: impl IntoIterator<Item = Fault>) {
         self.door.faults.lock().unwrap().extend(faults);
+    }
+
+    /// What goes wrong with the next calls that enter orders, in this order.
+    pub(crate) fn next_entering(&self, faults: impl IntoIterator<Item = EnteringFault>) {
+        self.door.entering_faults.lock().unwrap().extend(faults);
+    }
+
+    /// Lets everything go well again.
+    pub(crate) fn forget_faults(&self) {
+        self.door.faults.lock().unwrap().clear();
+        self.door.entering_faults.lock().unwrap().clear();
+    }
+
+    /// Puts more units on the shelf.
+    pub(crate) async fn restock(&self, product: ProductId, units: Units) {
+        let restocked = self.stock().restock(product, units, None).await;
+        restocked.expect("the stock is written");
+    }
+
+    /// Lets the transactions land that were held back; gives how many were committed.
+    pub(crate) async fn land_late(&self) -> usize {
+        let late = std::mem::take(&mut *self.door.late.lock().unwrap());
+        let mut committed = 0;
+        for (headers, body) in late {
+            let answer = self.door.forward(&headers, body).await;
+            committed += usize::from(answer.status() == StatusCode::OK);
+        }
+        committed
+    }
+
+    /// Answers no call that closes a decision, or all again.
+    pub(crate) fn keep_decisions_open(&self, keep: bool) {
+        *self.door.keep_open.lock().unwrap() = keep;
+    }
+
+    /// Open decisions.
+    pub(crate) async fn open_decisions(&self) -> usize {
+        let open = self.decisions().open().await;
+        open.expect("the markers are read").len()
+    }
+
+    /// Makes every decision look as old as the sweep wants them.
+    pub(crate) async fn age_decisions(&self) {
+        let long_ago = Timestamp::now() - store::DECISION_GRACE * 2;
+        for open in self.decisions().open().await.expect("the markers are read") {
+            let update = self.door.direct.update_item().table_name("OpenDecisions");
+            let text = |text: String| AttributeValue::S(text);
+            update
+                .key("decision_id", text(open.decision_id.to_string()))
+                .update_expression("SET decided_at = :long_ago")
+                .expression_attribute_values(":long_ago", text(long_ago.to_string()))
+                .send()
+                .await
+                .expect("the marker is written");
+        }
+    }
+
+    /// New checkouts of one unit, each with its submitted cart.
+    pub(crate) async fn buyers(&self, count: usize, product: ProductId) -> Vec<Checkout> {
+        let mut buyers = Vec::with_capacity(count);
+        for _ in 0..count {
+            buyers.push(self.submitted(checkout(&[(product, 1)])).await);
+        }
+        buyers
+    }
+
+    /// A checkout with its submitted cart.
+    pub(crate) async fn submitted(&self, checkout: Checkout) -> Checkout {
+        let cart = Cart::submitted(
+            checkout.order_id.into(),
+            checkout.user_id.clone(),
+            checkout.lines.clone(),
+            checkout.submitted_at,
+        );
+        let created = self.carts().create(&cart).await;
+        assert!(created.expect("the cart is written"));
+        checkout
+    }
+
+    /// The status of a checkout's order, if it is decided.
+    pub(crate) async fn status(&self, checkout: &Checkout) -> Option<OrderStatus> {
+        let order = self
+            .orders()
+            .get(&checkout.user_id, checkout.order_id)
+            .await;
+        order
+            .expect("the order is read")
+            .map(|order| order.status())
     }
 
     /// Refuses every transaction with this order, without a word on which item is to blame.
@@ -248,27 +376,45 @@ impl Books {
         levels.expect("the stock is read")[&product].available
     }
 
-    /// I2: every unit ever stocked is on the shelf or in an order that holds it.
+    /// I1 and I2: every unit ever stocked is on the shelf, in an order that holds it, or taken by an
+    /// open decision for an order that is not entered or came by another decision.
     pub(crate) async fn assert_balanced(&self, product: ProductId, sold_elsewhere: Units) {
-        let level = self
-            .stock()
-            .levels([product])
-            .await
-            .expect("the stock is read")[&product];
+        let levels = self.stock().levels([product]).await;
+        let level = levels.expect("the stock is read")[&product];
         let orders = self.client.scan().table_name("Orders").send().await;
         let mut held = sold_elsewhere;
+        let mut decisions = HashMap::new();
         for order in orders.expect("the orders are read").items() {
-            let status: OrderStatus = order["status"].as_s().unwrap().parse().unwrap();
-            let lines = order["lines"]
-                .as_l()
-                .unwrap()
-                .iter()
-                .map(|line| line.as_m().unwrap());
-            for line in lines.filter(|_| status.holds_stock()) {
-                if line["product_id"].as_s().unwrap() == &product.to_string() {
-                    held += line["quantity"].as_n().unwrap().parse::<Units>().unwrap();
-                }
+            let text = |name: &str| order.get(name).and_then(|value| value.as_s().ok());
+            let status: OrderStatus = text("status").unwrap().parse().unwrap();
+            decisions.insert(text("order_id").cloned(), text("decision_id").cloned());
+            if status.holds_stock() {
+                held += order["lines"]
+                    .as_l()
+                    .unwrap()
+                    .iter()
+                    .map(|line| line.as_m().unwrap())
+                    .filter(|line| line["product_id"].as_s().unwrap() == &product.to_string())
+                    .map(|line| line["quantity"].as_n().unwrap().parse::<Units>().unwrap())
+                    .sum::<Units>();
             }
+        }
+        let open = self.decisions().open().await.expect("the markers are read");
+        let open = open.into_iter().map(|open| open.decision_id);
+        let records = self.decisions().get_many(open).await;
+        for record in records.expect("the records are read").into_values() {
+            let pending = record.accepted.iter().filter(|order| {
+                let by = decisions.get(&Some(order.order_id.to_string()));
+                by != Some(&Some(record.decision_id.to_string()))
+            });
+            let pending: Vec<_> = pending.cloned().collect();
+            let checkouts = self.carts().checkouts(&pending).await;
+            let checkouts = checkouts.expect("the carts are read");
+            let lines = checkouts.iter().flat_map(|checkout| &checkout.lines);
+            held += lines
+                .filter(|line| line.product_id == product)
+                .map(|line| line.quantity.units())
+                .sum::<Units>();
         }
         assert_eq!(level.supply, level.available + held, "the books balance");
     }
@@ -293,7 +439,7 @@ pub(crate) fn named_checkout(name: &str, lines: &[(ProductId, i64)]) -> Checkout
     checkout
 }
 
-/// What a shopper does who pays.
+/// The step of a shopper who pays.
 pub(crate) fn payment() -> Transition {
     Transition::Pay(Payment {
         paid_at: Timestamp::now(),
@@ -301,12 +447,12 @@ pub(crate) fn payment() -> Transition {
     })
 }
 
-/// As it is brought to the desk the first time.
+/// As the queue delivers it the first time.
 pub(crate) fn first_time(checkouts: &[Checkout]) -> Vec<Submission> {
     submissions(checkouts, false)
 }
 
-/// As it is brought to the desk when the queue delivers it again.
+/// As the queue delivers it again.
 pub(crate) fn again(checkouts: &[Checkout]) -> Vec<Submission> {
     submissions(checkouts, true)
 }
@@ -393,6 +539,14 @@ async fn pass(State(door): State<Arc<Door>>, headers: HeaderMap, body: Bytes) ->
         door.forward(&headers, body).await;
         return StatusCode::BAD_GATEWAY.into_response();
     }
+    if operation == "BatchExecuteStatement" {
+        return door.enter(headers, body).await;
+    }
+    let closes = operation == "DeleteItem"
+        || operation == "TransactWriteItems" && body.windows(8).any(|word| word == b"\"Delete\"");
+    if closes && *door.keep_open.lock().unwrap() {
+        return StatusCode::SERVICE_UNAVAILABLE.into_response();
+    }
     if operation != "TransactWriteItems" {
         return door.forward(&headers, body).await;
     }
@@ -428,6 +582,10 @@ async fn pass(State(door): State<Arc<Door>>, headers: HeaderMap, body: Bytes) ->
         Some(Fault::Deny) => fault("AccessDeniedException", json!({"message": "not allowed"})),
         Some(Fault::LoseAnswer) => {
             door.forward(&headers, body).await;
+            StatusCode::BAD_GATEWAY.into_response()
+        }
+        Some(Fault::LandLate) => {
+            door.late.lock().unwrap().push((headers, body));
             StatusCode::BAD_GATEWAY.into_response()
         }
         Some(Fault::SomebodyPays(order)) => {
@@ -482,6 +640,47 @@ impl Door {
         let mut answer: Value = serde_json::from_slice(&answer.expect("a body")).expect("JSON");
         answer["UnprocessedKeys"] = left_over;
         answer.to_string().into_response()
+    }
+
+    /// Enters orders, or not.
+    async fn enter(&self, mut headers: HeaderMap, body: Bytes) -> Response {
+        let next = self.entering_faults.lock().unwrap().pop_front();
+        let Some(next) = next else {
+            return self.forward(&headers, body).await;
+        };
+        let throttled = json!({"Error": {"Code": "ThrottlingError", "Message": "slow down"}});
+        let mut request: Value = serde_json::from_slice(&body).expect("JSON");
+        let statements = request["Statements"]
+            .as_array()
+            .expect("statements")
+            .clone();
+        match next {
+            EnteringFault::Silence => std::future::pending().await,
+            EnteringFault::LoseAnswer => {
+                self.forward(&headers, body).await;
+                StatusCode::BAD_GATEWAY.into_response()
+            }
+            EnteringFault::Throttle => {
+                let responses = vec![throttled; statements.len()];
+                json!({ "Responses": responses })
+                    .to_string()
+                    .into_response()
+            }
+            EnteringFault::ThrottleHalf => {
+                let done: Vec<Value> = statements.iter().step_by(2).cloned().collect();
+                request["Statements"] = done.into();
+                headers.remove(CONTENT_LENGTH);
+                let answer = self.forward(&headers, request.to_string().into()).await;
+                let answer = axum::body::to_bytes(answer.into_body(), usize::MAX).await;
+                let mut answer: Value =
+                    serde_json::from_slice(&answer.expect("a body")).expect("JSON");
+                let done = answer["Responses"].as_array().expect("responses").iter();
+                let both = done.flat_map(|done| [done.clone(), throttled.clone()]);
+                let responses: Vec<Value> = both.take(statements.len()).collect();
+                answer["Responses"] = responses.into();
+                answer.to_string().into_response()
+            }
+        }
     }
 
     /// The cancellation of a transaction that moves what cannot be moved.

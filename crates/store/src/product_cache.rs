@@ -17,7 +17,7 @@ const MOST_PRODUCTS: usize = 10_000;
 
 /// What was seen of products within the last second. That something is not there is not remembered.
 #[derive(Debug)]
-pub struct Memory<V>(Mutex<HashMap<ProductId, Seen<V>>>);
+pub struct ProductCache<V>(Mutex<HashMap<ProductId, Seen<V>>>);
 
 #[derive(Debug)]
 struct Seen<V> {
@@ -25,13 +25,13 @@ struct Seen<V> {
     at: Instant,
 }
 
-impl<V> Default for Memory<V> {
+impl<V> Default for ProductCache<V> {
     fn default() -> Self {
-        Memory(Mutex::default())
+        ProductCache(Mutex::default())
     }
 }
 
-impl<V: Clone> Memory<V> {
+impl<V: Clone> ProductCache<V> {
     /// What there is of these products, of which none may be given twice. Reads only what was not seen
     /// within the last second.
     ///
@@ -105,7 +105,7 @@ mod tests {
     #[tokio::test]
     async fn only_what_was_not_seen_is_read_and_what_is_not_there_again() {
         let [tea, coffee, absent] = [1, 2, 3].map(product);
-        let memory = Memory::default();
+        let memory = ProductCache::default();
         let mut reads = Vec::new();
         for wanted in [vec![tea, absent], vec![tea, coffee, absent]] {
             let read = async |unseen: Vec<ProductId>| {
@@ -122,7 +122,7 @@ mod tests {
     #[test]
     fn what_was_seen_counts_for_a_second() {
         let tea = product(1);
-        let memory = Memory::default();
+        let memory = ProductCache::default();
         let now = Instant::now();
         memory.remember(&HashMap::from([(tea, "good")]), now);
         let unseen = |at| memory.recall([tea], at).1;
@@ -132,7 +132,7 @@ mod tests {
 
     #[test]
     fn memory_is_bounded_by_what_is_fresh() {
-        let memory = Memory::default();
+        let memory = ProductCache::default();
         let now = Instant::now();
         let many = (0..MOST_PRODUCTS as u128).map(|number| (product(number), ()));
         memory.remember(&many.collect(), now);

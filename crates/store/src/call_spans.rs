@@ -16,7 +16,7 @@ use tracing::field::{Empty, display};
 
 /// Opens a span for each call that a client makes.
 #[derive(Debug)]
-pub(crate) struct Calls;
+pub(crate) struct CallSpans;
 
 /// The span of the call that is under way.
 #[derive(Debug)]
@@ -27,9 +27,9 @@ impl Storable for Call {
 }
 
 #[dyn_dispatch_hint]
-impl Intercept for Calls {
+impl Intercept for CallSpans {
     fn name(&self) -> &'static str {
-        "Calls"
+        "CallSpans"
     }
 
     /// The first moment at which the operation is known.

@@ -1,12 +1,10 @@
 //! Clients made from the environment that Lambda gives a function.
 //!
 //! Credentials and region come from Lambda's own variables, so nothing is looked up when a function
-//! starts; `AWS_ENDPOINT_URL` points the clients at a local cloud. Programs that people run
+//! starts; `AWS_ENDPOINT_URL` points the clients at an emulator. Programs that people run
 //! themselves (with profiles, SSO and the like) make their clients with `aws-config` instead.
 
-use std::env;
 use std::sync::LazyLock;
-use std::time::Duration;
 
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
@@ -19,45 +17,10 @@ use aws_smithy_async::rt::sleep::TokioSleep;
 use aws_smithy_async::time::{SharedTimeSource, SystemTimeSource};
 use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore, rustls_provider::CryptoMode};
 use aws_types::SdkConfig;
-use jiff::SignedDuration;
 
-use crate::calls::Calls;
-
-/// How long connecting may take.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
-
-/// How long one attempt of a call may take. DynamoDB and SQS answer within milliseconds; a call
-/// that takes this long is on a dead connection and better tried again on another. It must leave
-/// time for that: a batch of checkouts has 5 s for everything.
-const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(1);
-
-/// An environment variable that must be set is not, or holds no usable value.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the environment variable {0} is not set, or not to a usable value")]
-pub struct MissingVariable(pub &'static str);
-
-/// A variable that must be set and not empty.
-///
-/// # Errors
-/// When it is missing, names it.
-pub fn from_env(name: &'static str) -> Result<String, MissingVariable> {
-    env::var(name)
-        .ok()
-        .filter(|value| !value.is_empty())
-        .ok_or(MissingVariable(name))
-}
-
-/// How long an accepted order may wait for its payment: `PAYMENT_WINDOW_SECONDS`.
-///
-/// # Errors
-/// When the variable is missing or no whole number of seconds.
-pub fn payment_window_from_env() -> Result<SignedDuration, MissingVariable> {
-    const NAME: &str = "PAYMENT_WINDOW_SECONDS";
-    let seconds = from_env(NAME)?
-        .parse::<u32>()
-        .map_err(|_| MissingVariable(NAME))?;
-    Ok(SignedDuration::from_secs(seconds.into()))
-}
+use crate::call_spans::CallSpans;
+use crate::env::{MissingVariable, from_env};
+use crate::patience::{ATTEMPT_TIMEOUT, CONNECT_TIMEOUT};
 
 /// A DynamoDB client for a Lambda function.
 ///
@@ -65,7 +28,7 @@ pub fn payment_window_from_env() -> Result<SignedDuration, MissingVariable> {
 /// When a variable that Lambda sets is missing.
 pub fn dynamodb_from_env() -> Result<aws_sdk_dynamodb::Client, MissingVariable> {
     let config = sdk_config("AWS_ENDPOINT_URL_DYNAMODB")?;
-    let config = aws_sdk_dynamodb::config::Builder::from(&config).interceptor(Calls);
+    let config = aws_sdk_dynamodb::config::Builder::from(&config).interceptor(CallSpans);
     Ok(aws_sdk_dynamodb::Client::from_conf(config.build()))
 }
 
@@ -75,7 +38,7 @@ pub fn dynamodb_from_env() -> Result<aws_sdk_dynamodb::Client, MissingVariable> 
 /// When a variable that Lambda sets is missing.
 pub fn sqs_from_env() -> Result<aws_sdk_sqs::Client, MissingVariable> {
     let config = sdk_config("AWS_ENDPOINT_URL_SQS")?;
-    let config = aws_sdk_sqs::config::Builder::from(&config).interceptor(Calls);
+    let config = aws_sdk_sqs::config::Builder::from(&config).interceptor(CallSpans);
     Ok(aws_sdk_sqs::Client::from_conf(config.build()))
 }
 
@@ -127,7 +90,7 @@ static AWS: LazyLock<SharedHttpClient> = LazyLock::new(|| {
         .build_https()
 });
 
-/// Another cloud than AWS has its own certificates, which the system must know, or none.
+/// An emulator has certificates of its own, which the system must know, or none.
 fn http_client(endpoint: Option<&str>) -> SharedHttpClient {
     let builder = aws_smithy_http_client::Builder::new();
     match endpoint {

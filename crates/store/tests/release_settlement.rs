@@ -1,5 +1,5 @@
 //! Units that come back: orders that expire or are cancelled, against real tables and with everything
-//! that can go wrong between the desk and the books.
+//! that can go wrong between the shop and its tables.
 
 mod books;
 
@@ -16,9 +16,9 @@ fn soon() -> Instant {
 
 /// Orders that wait for payment, one unit each unless it says otherwise.
 async fn accepted(books: &Books, batch: &[Checkout]) -> Vec<Order> {
-    let report = books.desk().decide(first_time(batch), soon()).await;
-    assert_eq!(report.settled.len(), batch.len());
-    report.settled
+    let report = books.batches().decide(first_time(batch), soon()).await;
+    assert_eq!(report.decided.len(), batch.len());
+    report.decided
 }
 
 async fn sold(books: &Books, count: usize, product: ProductId) -> Vec<Order> {
@@ -33,7 +33,7 @@ fn expiry(order: &Order) -> Change {
 
 async fn expire(books: &Books, orders: &[Order]) -> Report {
     let changes = orders.iter().map(expiry).collect();
-    books.returns_desk().take_back(changes, soon()).await
+    books.releases().release(changes, soon()).await
 }
 
 async fn status(books: &Books, order: &Order) -> OrderStatus {
@@ -207,7 +207,7 @@ async fn out_of_time_reports_exactly_what_did_not_come_back() {
     books.next_transactions((0..1_000).map(|_| Fault::Throttle));
     let deadline = Instant::now() + Duration::from_millis(500);
     let changes = orders.iter().map(expiry).collect();
-    let report = books.returns_desk().take_back(changes, deadline).await;
+    let report = books.releases().release(changes, deadline).await;
     assert_eq!(report.unsettled.len(), 10);
     assert_eq!(books.available(product).await, 0);
     books.assert_balanced(product, 0).await;
@@ -222,7 +222,7 @@ async fn of_two_cancellations_at_once_one_brings_the_units_back() {
     let cancel = || async {
         let at = Timestamp::now();
         let change = Change::new(&paid, Transition::Cancel { at }).unwrap();
-        books.returns_desk().take_back(vec![change], soon()).await
+        books.releases().release(vec![change], soon()).await
     };
     let (one, other) = tokio::join!(cancel(), cancel());
     assert_eq!(one.settled.len() + other.settled.len(), 1);

@@ -1,4 +1,4 @@
-//! Giving units back: orders that expire or are cancelled, each with its stock in one transaction.
+//! Releasing stock: orders that expire or are cancelled, each with its units in one transaction.
 
 use std::collections::VecDeque;
 use std::time::Instant;
@@ -7,30 +7,30 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::TransactWriteItem;
 use domain::{Change, Order, OrderKey, Plan, ProductId, TransactionLimits, Units, release};
 
-use crate::aws::MissingVariable;
+use crate::env::MissingVariable;
 use crate::orders::{Orders, order_bytes};
 use crate::settlement::{Job, Report, Settlement};
 use crate::stock::Stock;
 
-/// Where units come back to the shelf.
+/// Puts the units of orders back onto the shelf.
 #[derive(Debug, Clone)]
-pub struct ReturnsDesk {
+pub struct ReleaseSettlement {
     client: Client,
     stock: Stock,
     orders: Orders,
 }
 
-impl ReturnsDesk {
-    /// A desk for these books.
+impl ReleaseSettlement {
+    /// Settles releases in these tables.
     pub fn new(client: &Client, stock: Stock, orders: Orders) -> Self {
-        ReturnsDesk {
+        ReleaseSettlement {
             client: client.clone(),
             stock,
             orders,
         }
     }
 
-    /// A desk for the books that `STOCK_TABLE` and `ORDERS_TABLE` name.
+    /// Settles releases in the tables that `STOCK_TABLE` and `ORDERS_TABLE` name.
     ///
     /// # Errors
     /// When a variable is missing.
@@ -45,19 +45,24 @@ impl ReturnsDesk {
     /// Makes the changes and puts all their units back, merged per product. An order that is no
     /// longer in the state it changes from is left alone, and reported as already settled. No order
     /// may be given twice.
-    pub async fn take_back(&self, changes: Vec<Change>, deadline: Instant) -> Report {
-        Settlement::new(&self.client, Return { desk: self }, changes, deadline)
-            .run()
-            .await
+    pub async fn release(&self, changes: Vec<Change>, deadline: Instant) -> Report {
+        Settlement::new(
+            &self.client,
+            Release { settlement: self },
+            changes,
+            deadline,
+        )
+        .run()
+        .await
     }
 }
 
-/// Orders being given back.
-struct Return<'a> {
-    desk: &'a ReturnsDesk,
+/// Orders being released.
+struct Release<'a> {
+    settlement: &'a ReleaseSettlement,
 }
 
-impl Job for Return<'_> {
+impl Job for Release<'_> {
     type Item = Change;
 
     fn key(change: &Change) -> OrderKey {
@@ -69,11 +74,11 @@ impl Job for Return<'_> {
     }
 
     fn move_stock(&self, product: ProductId, units: Units) -> TransactWriteItem {
-        self.desk.stock.put_back(product, units)
+        self.settlement.stock.put_back(product, units)
     }
 
     fn enter(&self, change: &Change, order: &Order) -> TransactWriteItem {
-        self.desk.orders.change(change.from(), order)
+        self.settlement.orders.change(change.from(), order)
     }
 
     fn committed(&mut self, _: &Plan) {}
