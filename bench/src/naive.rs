@@ -10,8 +10,7 @@ use anyhow::Result;
 use deployment::Deployment;
 use domain::{Checkout, Money, OrderLine, ProductId, Quantity, UserId};
 use jiff::{SignedDuration, Timestamp};
-use store::checkout_desk::Submission;
-use store::{CheckoutDesk, Orders, Stock};
+use store::{DirectSettlement, Orders, Stock};
 use tokio::task::JoinSet;
 use uuid::Uuid;
 
@@ -48,7 +47,7 @@ pub(crate) async fn rush(
         .table("OrdersTable", None, "its variable")
         .await?;
     let client = deployment.dynamodb();
-    let desk = CheckoutDesk::new(
+    let settlement = DirectSettlement::new(
         client,
         Stock::new(client, stock),
         Orders::new(client, orders),
@@ -59,7 +58,7 @@ pub(crate) async fn rush(
     for number in 0..buyers {
         let schedule = Schedule::new(arrival, begun, duration, number, buyers);
         let user: UserId = format!("naive-buyer-{number}").parse()?;
-        rush.spawn(buy(desk.clone(), user, product, schedule));
+        rush.spawn(buy(settlement.clone(), user, product, schedule));
     }
     let mut all = Outcome::new();
     while let Some(outcome) = rush.join_next().await {
@@ -70,19 +69,16 @@ pub(crate) async fn rush(
 }
 
 async fn buy(
-    desk: CheckoutDesk,
+    settlement: DirectSettlement,
     user: UserId,
     product: ProductId,
     mut schedule: Schedule,
 ) -> Result<Outcome> {
     let mut outcome = Outcome::new();
     while let Some(arrived) = schedule.next().await {
-        let submission = Submission {
-            checkout: checkout(&user, product)?,
-            seen_before: false,
-        };
-        let report = desk
-            .decide(vec![submission], Instant::now() + DEADLINE)
+        let checkout = checkout(&user, product)?;
+        let report = settlement
+            .decide(checkout, Instant::now() + DEADLINE)
             .await;
         outcome.decided += report.settled.len() as u64;
         outcome.undecided += (report.unsettled.len() + report.refused.len()) as u64;

@@ -24,7 +24,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 use store::audit::Books;
 use store::checkout_desk::Submission;
-use store::{Carts, CheckoutDesk, Orders, Stock};
+use store::{Carts, DirectSettlement, Orders, Stock};
 use tokio::net::TcpListener;
 use uuid::Uuid;
 
@@ -133,7 +133,7 @@ impl Shop {
     pub(crate) async fn sold(&self, count: usize, lines: &[(ProductId, i64)]) -> Vec<Checkout> {
         let checkouts = self.submitted(count, lines).await;
         let stock = Stock::new(&self.client, STOCK);
-        let desk = CheckoutDesk::new(
+        let desk = DirectSettlement::new(
             &self.client,
             stock,
             Orders::new(&self.client, ORDERS),

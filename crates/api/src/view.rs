@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use domain::{
     Carrier, Cart, CartId, CartState, CartStatus, Checkout, Description, Money, Order, OrderId,
     OrderLine, OrderState, OrderStatus, Payment, Product, ProductId, ProductName, Quantity,
-    RejectionReason, Shipment, Shortage, TrackingNumber, Units,
+    Rejection, RejectionReason, Shipment, Shortage, TrackingNumber, Units,
 };
 use jiff::Timestamp;
 use serde::Serialize;
@@ -219,9 +219,11 @@ impl<'a> OrderView<'a> {
                 pay_by: Some(*pay_by),
                 ..decided
             },
-            OrderState::Rejected { short } => OrderView {
-                reason: Some(RejectionReason::OutOfStock),
-                short: Some(short),
+            OrderState::Rejected(rejection) => OrderView {
+                reason: Some(rejection.reason()),
+                short: match rejection {
+                    Rejection::OutOfStock { short } => Some(short),
+                },
                 ..decided
             },
             OrderState::Paid { payment } => OrderView {

@@ -1,47 +1,119 @@
 //! Deciding a batch of checkouts: from the messages of a queue to those that must come again.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
 use domain::{Checkout, OrderKey};
-use store::checkout_desk::Submission;
-use store::{CheckoutDesk, ExpiryQueue};
-use telemetry::Origin;
+use store::{
+    BatchSettlement, CheckoutMessage, CheckoutQueue, ExpiryQueue, Gathering, QueueMessage,
+    StoreError, Submission,
+};
+use telemetry::{METRICS, Origin};
 
 use crate::batch_log::{self, BatchFacts};
-use crate::queue_message::QueueMessage;
 
 /// Decides checkouts in batches.
 #[derive(Debug, Clone)]
 pub struct BatchService {
     /// Decides and commits.
-    pub settlement: CheckoutDesk,
+    pub settlement: BatchSettlement,
+    /// Where the checkouts wait.
+    pub queue: CheckoutQueue,
+    /// How long and how much a batch gathers.
+    pub gathering: Gathering,
     /// Where a message waits until the time to pay of accepted orders is over.
     pub expiries: ExpiryQueue,
 }
 
 impl BatchService {
-    /// Decides a batch, and returns the ids of the messages that must come again: those that cannot
-    /// be read, that the books refuse, or that time did not suffice for. The checkouts of all others
-    /// are decided, so these may be deleted.
-    pub async fn decide(&self, messages: Vec<QueueMessage>, deadline: Instant) -> Vec<String> {
+    /// Decides a batch that the queue's event source delivered, together with what else waits in the
+    /// queue. Returns the ids of the delivered messages that must come again: those that cannot be
+    /// read, that the tables refuse, or that time did not suffice for. The others may be deleted by
+    /// the event source; what was gathered is deleted here.
+    pub async fn decide(&self, delivered: Vec<QueueMessage>, deadline: Instant) -> Vec<String> {
+        let gathered = self.gather(&delivered, deadline).await;
         let started = Instant::now();
+        let messages: Vec<QueueMessage> = delivered.iter().chain(&gathered).cloned().collect();
         let size = messages.len();
         let batch = Batch::read(messages);
         let report = self.settlement.decide(batch.submissions, deadline).await;
         let facts = BatchFacts {
             size,
+            gathered: gathered.len(),
             unreadable: batch.unreadable.len(),
             origins: &batch.origins,
             took: started.elapsed(),
         };
         batch_log::log(&report, &facts);
-        if let Err(error) = self.expiries.watch(&report.settled).await {
+        let entered = [report.decided.as_slice(), report.recovered.as_slice()].concat();
+        if let Err(error) = self.expiries.watch(&entered).await {
             tracing::warn!(%error, "the sweep must expire what nobody pays of this batch");
         }
-        let undecided = report.refused.iter().chain(&report.unsettled);
-        let undecided = undecided.flat_map(|order| &batch.messages[order]);
-        undecided.chain(&batch.unreadable).cloned().collect()
+        let messages_of = |orders: &[OrderKey]| -> HashSet<String> {
+            let messages = orders.iter().flat_map(|order| &batch.messages[order]);
+            messages.cloned().collect()
+        };
+        let undecided = messages_of(&report.undecided);
+        let mut unusable = messages_of(&report.refused);
+        unusable.extend(batch.unreadable);
+        self.finish(&delivered, &gathered, &undecided, &unusable)
+            .await;
+        let again = delivered.into_iter().map(|message| message.message_id);
+        again
+            .filter(|id| undecided.contains(id) || unusable.contains(id))
+            .collect()
+    }
+
+    /// Enters and closes decisions that were left open, because a function ended in the middle or a
+    /// commit whose answer was lost took effect late.
+    ///
+    /// # Errors
+    /// When the open decisions cannot be read.
+    pub async fn sweep(&self, deadline: Instant) -> Result<(), StoreError> {
+        let report = self.settlement.sweep(deadline).await?;
+        tracing::info!(
+            target: METRICS,
+            closed = report.closed,
+            decisions_left_open = report.left_open,
+            entered = report.recovered.len(),
+            "open decisions swept"
+        );
+        if let Err(error) = self.expiries.watch(&report.recovered).await {
+            tracing::warn!(%error, "the sweep must expire what nobody pays of these orders");
+        }
+        Ok(())
+    }
+
+    /// A message that was delivered alone is decided at once: the queue had no other. Where there is
+    /// company, there may be more.
+    async fn gather(&self, delivered: &[QueueMessage], deadline: Instant) -> Vec<QueueMessage> {
+        if delivered.len() < 2 {
+            return Vec::new();
+        }
+        self.queue
+            .gather(self.gathering, delivered.len(), deadline)
+            .await
+    }
+
+    /// Deletes what was gathered and is done with, and makes visible what is undecided. Messages that
+    /// are unusable stay hidden for their time-out, so that they reach the dead-letter queue without
+    /// being tried as fast as they fail.
+    async fn finish(
+        &self,
+        delivered: &[QueueMessage],
+        gathered: &[QueueMessage],
+        undecided: &HashSet<String>,
+        unusable: &HashSet<String>,
+    ) {
+        let is_undecided = |message: &&QueueMessage| undecided.contains(&message.message_id);
+        let is_done = |message: &&QueueMessage| {
+            !undecided.contains(&message.message_id) && !unusable.contains(&message.message_id)
+        };
+        let done = gathered.iter().filter(is_done);
+        let done: Vec<&str> = done.map(|message| message.receipt_handle.as_str()).collect();
+        let again = delivered.iter().chain(gathered).filter(is_undecided);
+        let again: Vec<&QueueMessage> = again.collect();
+        tokio::join!(self.queue.delete(&done), self.queue.make_visible(&again));
     }
 }
 
@@ -63,10 +135,10 @@ impl Batch {
         messages.sort_by_key(|message| message.sent_at.unwrap_or(u64::MAX));
         let mut batch = Batch::default();
         for message in messages {
-            match serde_json::from_str::<Checkout>(&message.body) {
+            match CheckoutMessage::read(&message.body) {
                 Ok(checkout) => batch.add(message, checkout),
                 Err(error) => {
-                    message.log_unreadable(&error, "a message holds no checkout");
+                    message.log_unreadable("a message holds no checkout", error);
                     batch.unreadable.push(message.message_id);
                 }
             }
@@ -74,14 +146,16 @@ impl Batch {
         batch
     }
 
-    fn add(&mut self, message: QueueMessage, checkout: Checkout) {
+    fn add(&mut self, message: QueueMessage, content: CheckoutMessage) {
+        let is_again = content.is_again();
+        let checkout = content.into_checkout();
         let order = checkout.key();
         if let Some(origin) = message.traceparent.as_deref().and_then(Origin::of) {
             origin.link();
             self.origins.insert(order.clone(), origin);
         }
         self.submissions.push(Submission {
-            seen_before: is_repeated(&message, &checkout),
+            seen_before: is_again || is_repeated(&message, &checkout),
             checkout,
         });
         let messages = self.messages.entry(order).or_default();
@@ -114,7 +188,7 @@ mod tests {
     }
 
     fn body(checkout: &Checkout) -> String {
-        serde_json::to_string(checkout).unwrap()
+        CheckoutMessage::new(checkout, false).to_json()
     }
 
     fn message(message_id: &str, sent_at: u64, receive_count: u64, body: String) -> QueueMessage {
@@ -123,7 +197,7 @@ mod tests {
             body,
             sent_at: Some(sent_at),
             receive_count: Some(receive_count),
-            traceparent: None,
+            ..QueueMessage::default()
         }
     }
 
@@ -152,6 +226,13 @@ mod tests {
         let seen_before = |submission: &Submission| submission.seen_before;
         let seen_before: Vec<_> = batch.submissions.iter().map(seen_before).collect();
         assert_eq!(seen_before, [false, true]);
+    }
+
+    #[test]
+    fn a_checkout_that_says_so_itself_was_seen_before() {
+        let again = CheckoutMessage::new(&checkout(), true).to_json();
+        let batch = Batch::read(vec![message("again", 1, 1, again)]);
+        assert!(batch.submissions[0].seen_before);
     }
 
     #[test]

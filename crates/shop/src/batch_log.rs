@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 use std::time::{Duration, SystemTime};
 
-use domain::{Order, OrderKey, OrderState};
+use domain::{Order, OrderKey, OrderState, Rejection, RejectionReason};
 use jiff::Timestamp;
-use store::Report;
+use store::BatchReport;
 use telemetry::{BatchDecided, METRICS, MOST_VALUES, Origin};
 
 /// What the log says of a batch, besides its report.
@@ -13,6 +13,8 @@ use telemetry::{BatchDecided, METRICS, MOST_VALUES, Origin};
 pub(crate) struct BatchFacts<'a> {
     /// Messages in it.
     pub(crate) size: usize,
+    /// Those of them that the function itself received, beside the event's.
+    pub(crate) gathered: usize,
     /// Messages that hold no checkout.
     pub(crate) unreadable: usize,
     /// The traced requests that its checkouts come from.
@@ -21,13 +23,10 @@ pub(crate) struct BatchFacts<'a> {
     pub(crate) took: Duration,
 }
 
-/// Why checkouts are rejected: so far, for want of stock alone.
-const OUT_OF_STOCK: &str = "out_of_stock";
-
 /// Writes the lines of a batch, which are its metrics too, and records each decision in the trace of
 /// the checkout that it is about.
-pub(crate) fn log(report: &Report, batch: &BatchFacts<'_>) {
-    let decided: Vec<Decided> = report.settled.iter().map(Decided::now).collect();
+pub(crate) fn log(report: &BatchReport, batch: &BatchFacts<'_>) {
+    let decided: Vec<Decided> = report.decided.iter().map(Decided::now).collect();
     let count = decided.iter().filter(|it| it.accepted()).count();
     let BatchDecided {
         accepted,
@@ -36,16 +35,18 @@ pub(crate) fn log(report: &Report, batch: &BatchFacts<'_>) {
     } = BatchDecided {
         accepted: count as u64,
         rejected: (decided.len() - count) as u64,
-        duplicates: report.already_settled.len() as u64,
+        duplicates: report.already_decided.len() as u64,
     };
     tracing::info!(
         target: METRICS,
         size = batch.size,
+        gathered = batch.gathered,
+        recovered = report.recovered.len(),
         accepted,
         rejected,
         duplicates,
         refused = report.refused.len(),
-        undecided = report.unsettled.len(),
+        undecided = report.undecided.len(),
         unreadable = batch.unreadable,
         transactions = report.transactions,
         conflicts = report.conflicts,
@@ -54,8 +55,13 @@ pub(crate) fn log(report: &Report, batch: &BatchFacts<'_>) {
         "{}",
         BatchDecided::MESSAGE
     );
-    if rejected > 0 {
-        tracing::info!(target: METRICS, rejected, reason = OUT_OF_STOCK, "checkouts rejected");
+    for reason in RejectionReason::ALL {
+        let of_it = decided.iter().filter(|it| it.rejected_for() == Some(reason));
+        let rejected = of_it.count();
+        if rejected > 0 {
+            let reason = reason.as_str().to_ascii_lowercase();
+            tracing::info!(target: METRICS, rejected, reason, "checkouts rejected");
+        }
     }
     let latencies: Vec<u64> = decided.iter().map(|it| it.latency_ms).collect();
     for latencies in latencies.chunks(MOST_VALUES) {
@@ -87,13 +93,29 @@ impl Decided<'_> {
     }
 
     fn accepted(&self) -> bool {
-        !matches!(self.order.state, OrderState::Rejected { .. })
+        self.rejected_for().is_none()
+    }
+
+    fn rejected_for(&self) -> Option<RejectionReason> {
+        self.rejection().map(Rejection::reason)
+    }
+
+    fn rejection(&self) -> Option<&Rejection> {
+        match &self.order.state {
+            OrderState::Rejected(rejection) => Some(rejection),
+            OrderState::WaitingPayment { .. }
+            | OrderState::Paid { .. }
+            | OrderState::Shipping { .. }
+            | OrderState::Completed { .. }
+            | OrderState::Cancelled { .. }
+            | OrderState::Expired { .. } => None,
+        }
     }
 
     fn log(&self) {
-        let first_short = match &self.order.state {
-            OrderState::Rejected { short } => short.first().map(|short| short.product_id),
-            _ => None,
+        let first_short = match self.rejection() {
+            Some(Rejection::OutOfStock { short }) => short.first().map(|short| short.product_id),
+            None => None,
         };
         tracing::info!(
             order_id = %self.order.order_id(),

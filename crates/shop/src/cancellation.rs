@@ -7,7 +7,7 @@ use std::time::Instant;
 use domain::{Change, Order, OrderId, OrderState, OrderStatus, Transition, UserId};
 use jiff::Timestamp;
 use payments::PaymentProvider;
-use store::{Carts, Orders, ReturnsDesk};
+use store::{Carts, Orders, ReleaseSettlement};
 use telemetry::METRICS;
 
 use crate::decided_order::decided_order;
@@ -21,7 +21,7 @@ pub struct CancellationService<P> {
     /// Where orders that are not decided yet are known by their submitted carts.
     pub carts: Carts,
     /// Commits a cancellation with its stock.
-    pub settlement: ReturnsDesk,
+    pub settlement: ReleaseSettlement,
     /// Gives the money back.
     pub provider: P,
 }
@@ -62,14 +62,14 @@ impl<P: PaymentProvider + Sync> CancellationService<P> {
             }
             let at = Timestamp::now();
             let change = Change::new(&order, Transition::Cancel { at })?;
-            let mut report = self.settlement.take_back(vec![change], deadline).await;
+            let mut report = self.settlement.release(vec![change], deadline).await;
             if let Some(cancelled) = report.settled.pop() {
                 let from = tracing::field::display(order.status());
                 tracing::info!(target: METRICS, %order_id, from, cancelled = 1, "order cancelled");
                 return Ok(cancelled);
             }
             if report.already_settled.is_empty() {
-                return Err(report.why_not().into());
+                return Err(report.into_error().into());
             }
             // It is no longer as it was loaded: look again.
         }

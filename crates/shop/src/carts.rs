@@ -7,7 +7,7 @@ use domain::{
     Basket, Cart, CartId, CartState, Product, ProductId, Quantity, UserId, check_for_sale,
 };
 use jiff::Timestamp;
-use store::{Carts, Memory, Products, StoreError};
+use store::{Carts, ProductCache, Products, StoreError};
 
 use crate::error::{Resource, ShopError};
 use crate::idempotency::new_cart_id;
@@ -20,7 +20,7 @@ pub struct CartService {
     /// What is for sale.
     pub products: Products,
     /// The products read within the last second.
-    pub seen: Memory<Product>,
+    pub seen: ProductCache<Product>,
 }
 
 /// A cart, and those of its products that the shop still has. A submitted cart needs none: it holds

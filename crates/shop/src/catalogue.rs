@@ -5,7 +5,7 @@ use domain::{
     UserId,
 };
 use jiff::Timestamp;
-use store::{IdempotencyKeys, Once, ProductError, ProductNames, Products, Stock, StockLevel};
+use store::{IdempotencyKeys, KeyClaim, ProductError, ProductNames, Products, Stock, StockLevel};
 use uuid::Uuid;
 
 use crate::error::{Resource, ShopError};
@@ -137,7 +137,7 @@ impl CatalogueService {
         Ok(level)
     }
 
-    fn once(&self, caller: &UserId, key: &str, product: ProductId, quantity: Quantity) -> Once {
+    fn once(&self, caller: &UserId, key: &str, product: ProductId, quantity: Quantity) -> KeyClaim {
         let mut delivery = Basket::default();
         let added = delivery.add(product, quantity);
         added.expect("there is room in an empty basket");

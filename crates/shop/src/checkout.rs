@@ -8,7 +8,9 @@ use domain::{
     Basket, Cart, CartId, CartState, OrderId, Product, ProductId, Purchase, Shortage, UserId,
 };
 use jiff::Timestamp;
-use store::{CartError, Carts, CheckoutQueue, IdempotencyKeys, Memory, Offer, Offers};
+use store::{
+    CartError, Carts, CheckoutMessage, CheckoutQueue, IdempotencyKeys, ProductCache, Offer, Offers,
+};
 
 use crate::error::{Resource, ShopError};
 use crate::idempotency::{Action, Identity};
@@ -25,7 +27,16 @@ pub struct CheckoutService {
     /// What is for sale, and what is left of it.
     pub offers: Offers,
     /// The offers read within the last second.
-    pub seen: Memory<Offer>,
+    pub seen: ProductCache<Offer>,
+}
+
+/// Whether a checkout's message may be the first of its kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Sent {
+    /// The cart was submitted just now.
+    First,
+    /// It was submitted before: an earlier message may be decided, or on its way.
+    Again,
 }
 
 /// How often a cart that keeps changing is priced again before its owner is asked to wait.
@@ -45,12 +56,12 @@ impl CheckoutService {
         for _ in 0..SUBMIT_ATTEMPTS {
             let cart = self.cart(user_id, cart_id).await?;
             let CartState::Open(basket) = &cart.state else {
-                return self.queue(&cart).await;
+                return self.queue(&cart, Sent::Again).await;
             };
             let purchase = Purchase::of_cart(basket)?;
             let lines = purchase.price(&self.products_on_the_shelf(basket).await?)?;
             match self.carts.submit(&cart, lines, Timestamp::now()).await {
-                Ok(submitted) => return self.queue(&submitted).await,
+                Ok(submitted) => return self.queue(&submitted, Sent::First).await,
                 // It was changed or submitted since it was loaded: look again.
                 Err(CartError::Changed | CartError::Submitted) => {}
                 Err(error) => return Err(error.into()),
@@ -77,16 +88,16 @@ impl CheckoutService {
         if identity.is_known()
             && let Some(cart) = self.carts.get(&user_id, cart_id).await?
         {
-            return self.queue(&cart).await;
+            return self.queue(&cart, Sent::Again).await;
         }
         let lines = purchase.price(&self.products_on_the_shelf(basket).await?)?;
         let cart = Cart::submitted(cart_id, user_id, lines, Timestamp::now());
         if self.carts.create(&cart).await? {
-            return self.queue(&cart).await;
+            return self.queue(&cart, Sent::First).await;
         }
         // The same request, sent twice at once, was faster: what it submitted stands.
         let submitted = self.cart(&cart.user_id, cart_id).await?;
-        self.queue(&submitted).await
+        self.queue(&submitted, Sent::Again).await
     }
 
     async fn cart(&self, user_id: &UserId, cart_id: CartId) -> Result<Cart, ShopError> {
@@ -112,12 +123,13 @@ impl CheckoutService {
         Ok(offers.into_iter().map(product).collect())
     }
 
-    async fn queue(&self, cart: &Cart) -> Result<OrderId, ShopError> {
+    async fn queue(&self, cart: &Cart, sent: Sent) -> Result<OrderId, ShopError> {
         let checkout = cart.checkout().expect("only a submitted cart is queued");
         let order_id = tracing::field::display(checkout.order_id);
         tracing::Span::current().record("order_id", &order_id);
         let traceparent = telemetry::current_traceparent();
-        self.queue.send(&checkout, traceparent).await?;
+        let message = CheckoutMessage::new(&checkout, sent == Sent::Again);
+        self.queue.send(&message, traceparent).await?;
         tracing::info!("checkout queued");
         Ok(checkout.order_id)
     }

@@ -2,10 +2,9 @@
 
 use std::time::Instant;
 
-use domain::{Checkout, Order, OrderId, OrderState, Purchase, UserId};
+use domain::{Checkout, Order, OrderId, OrderState, Purchase, Rejection, UserId};
 use jiff::Timestamp;
-use store::checkout_desk::Submission;
-use store::{CheckoutDesk, ExpiryQueue, IdempotencyKeys, Orders, Products, StoreError};
+use store::{DirectSettlement, ExpiryQueue, IdempotencyKeys, Orders, Products, StoreError};
 use telemetry::METRICS;
 
 use crate::error::ShopError;
@@ -19,7 +18,7 @@ pub struct DirectOrderService {
     /// The keys of requests that may be sent again.
     pub keys: IdempotencyKeys,
     /// Decides and commits.
-    pub settlement: CheckoutDesk,
+    pub settlement: DirectSettlement,
     /// Where decided orders are found.
     pub orders: Orders,
     /// Where a message waits until the time to pay of accepted orders is over.
@@ -62,17 +61,13 @@ impl DirectOrderService {
 
     async fn decide(&self, checkout: Checkout, deadline: Instant) -> Result<Order, ShopError> {
         let key = checkout.key();
-        let submission = Submission {
-            checkout,
-            seen_before: false,
-        };
-        let mut report = self.settlement.decide(vec![submission], deadline).await;
+        let mut report = self.settlement.decide(checkout, deadline).await;
         let order = match report.settled.pop() {
             Some(order) => {
                 log_decision(&order);
                 order
             }
-            None if report.already_settled.is_empty() => return Err(report.why_not().into()),
+            None if report.already_settled.is_empty() => return Err(report.into_error().into()),
             // The same request, sent twice at once, was faster; or the answer to it was lost.
             None => self.decided(&key.user_id, key.order_id).await?,
         };
@@ -90,7 +85,7 @@ impl DirectOrderService {
 
 /// Logs and counts a decision.
 fn log_decision(order: &Order) {
-    let rejected = u64::from(matches!(order.state, OrderState::Rejected { .. }));
+    let rejected = u64::from(matches!(order.state, OrderState::Rejected(_)));
     tracing::info!(
         target: METRICS,
         accepted = 1 - rejected,
@@ -104,7 +99,7 @@ fn log_decision(order: &Order) {
 /// The order, unless it was rejected.
 fn accepted(order: Order) -> Result<Order, ShopError> {
     match order.state {
-        OrderState::Rejected { short } => Err(ShopError::OutOfStock {
+        OrderState::Rejected(Rejection::OutOfStock { short }) => Err(ShopError::OutOfStock {
             short,
             order_id: Some(order.checkout.order_id),
         }),

@@ -5,10 +5,8 @@ use std::time::Instant;
 
 use domain::{Change, Order, OrderKey, OrderStatus, Transition};
 use jiff::{SignedDuration, Timestamp};
-use store::{Orders, Report, ReturnsDesk, StoreError, TimeToPayIsOver};
+use store::{Orders, QueueMessage, Report, ReleaseSettlement, StoreError, TimeToPayIsOver};
 use telemetry::METRICS;
-
-use crate::queue_message::QueueMessage;
 
 /// Expires orders and puts their units back on the shelf.
 #[derive(Debug, Clone)]
@@ -16,7 +14,7 @@ pub struct ExpiryService {
     /// Where orders are found.
     pub orders: Orders,
     /// Commits the expiries with their stock.
-    pub settlement: ReturnsDesk,
+    pub settlement: ReleaseSettlement,
 }
 
 /// How long a sweep leaves an order that is due to its message, which may be on its way: it sleeps for
@@ -76,7 +74,7 @@ impl ExpiryService {
         let now = Timestamp::now();
         let found = self.orders.get_many(orders.iter().cloned()).await?;
         let (due, early) = due(found.into_values(), now);
-        let report = self.settlement.take_back(due, deadline).await;
+        let report = self.settlement.release(due, deadline).await;
         log(&report, orders.len(), early.len());
         let Report {
             refused, unsettled, ..
@@ -117,7 +115,8 @@ impl Notices {
                     notices.messages.insert(message.message_id, notice.orders);
                 }
                 Err(error) => {
-                    message.log_unreadable(&error, "a message names no orders");
+                    let place = format_args!("line {} column {}", error.line(), error.column());
+                    message.log_unreadable("a message names no orders", place);
                     notices.unreadable.push(message.message_id);
                 }
             }

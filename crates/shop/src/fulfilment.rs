@@ -112,7 +112,7 @@ impl Parcel {
                 shipment.carrier == self.carrier && shipment.tracking_number == self.tracking_number
             }
             OrderState::WaitingPayment { .. }
-            | OrderState::Rejected { .. }
+            | OrderState::Rejected(_)
             | OrderState::Paid { .. }
             | OrderState::Cancelled { .. }
             | OrderState::Expired { .. } => false,

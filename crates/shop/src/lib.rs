@@ -22,7 +22,6 @@ pub mod expiry;
 pub mod fulfilment;
 mod idempotency;
 pub mod payment;
-mod queue_message;
 
 pub use batch::BatchService;
 pub use cancellation::CancellationService;
@@ -34,4 +33,3 @@ pub use error::{Resource, ShopError};
 pub use expiry::ExpiryService;
 pub use fulfilment::FulfilmentService;
 pub use payment::PaymentService;
-pub use queue_message::QueueMessage;

@@ -15,6 +15,7 @@ use futures_util::stream;
 use crate::checkout_message::CheckoutMessage;
 use crate::env::{MissingVariable, from_env, number_from_env};
 use crate::error::StoreError;
+use crate::queue_message::QueueMessage;
 use crate::patience::{VISIBILITY_MARGIN, retry_pause};
 
 /// The message attribute that says which request a message comes from, as W3C's Trace Context writes
@@ -45,23 +46,6 @@ pub struct Gathering {
     pub time: Duration,
     /// Messages in a batch from which it receives no more.
     pub most: usize,
-}
-
-/// A message as the queue delivered it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct QueuedMessage {
-    /// The queue's id of it.
-    pub message_id: String,
-    /// By which this delivery is deleted.
-    pub receipt_handle: String,
-    /// The JSON of a [`CheckoutMessage`], if all is well.
-    pub body: String,
-    /// When it was sent, in milliseconds since 1970.
-    pub sent_at: Option<u64>,
-    /// How often it was delivered, this time included.
-    pub receive_count: Option<u64>,
-    /// The traced request that it comes from.
-    pub traceparent: Option<String>,
 }
 
 impl Gathering {
@@ -127,7 +111,7 @@ impl CheckoutQueue {
         gathering: Gathering,
         already: usize,
         deadline: Instant,
-    ) -> Vec<QueuedMessage> {
+    ) -> Vec<QueueMessage> {
         let now = Instant::now();
         let left = deadline.saturating_duration_since(now);
         let until = now + gathering.time.min(left / GATHERING_SHARE);
@@ -151,7 +135,7 @@ impl CheckoutQueue {
     }
 
     /// Receives up to `asked` messages by calls side by side.
-    async fn receive(&self, asked: usize, deadline: Instant) -> Vec<QueuedMessage> {
+    async fn receive(&self, asked: usize, deadline: Instant) -> Vec<QueueMessage> {
         let left = deadline.saturating_duration_since(Instant::now());
         let hidden = (left + VISIBILITY_MARGIN).as_secs() + 1;
         let calls = (0..asked).step_by(MESSAGES_PER_CALL).map(|begun| {
@@ -220,7 +204,7 @@ impl CheckoutQueue {
     /// Makes messages visible that could not be decided: at once the first time, later the oftener
     /// they came, so that they outlast an outage of the tables. A call that fails leaves its messages
     /// to their visibility time-out.
-    pub async fn make_visible(&self, messages: &[&QueuedMessage]) {
+    pub async fn make_visible(&self, messages: &[&QueueMessage]) {
         let calls = messages.chunks(MESSAGES_PER_CALL).map(|chunk| {
             let entries = chunk.iter().enumerate().map(|(index, message)| {
                 let pause = retry_pause(message.receive_count.unwrap_or(1)).as_secs();
@@ -246,12 +230,12 @@ impl CheckoutQueue {
 }
 
 /// A delivery without an id or a handle can't be answered for; SQS makes none.
-fn queued(message: Message) -> Option<QueuedMessage> {
+fn queued(message: Message) -> Option<QueueMessage> {
     let attributes = message.attributes.unwrap_or_default();
     let number = |name| attributes.get(&name).and_then(|text| text.parse().ok());
     let mut own: HashMap<String, MessageAttributeValue> =
         message.message_attributes.unwrap_or_default();
-    Some(QueuedMessage {
+    Some(QueueMessage {
         message_id: message.message_id?,
         receipt_handle: message.receipt_handle?,
         body: message.body.unwrap_or_default(),

@@ -3,7 +3,7 @@
 mod handler;
 
 use shop::CartService;
-use store::{Carts, Memory, Products};
+use store::{Carts, ProductCache, Products};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_http::Error> {
@@ -12,7 +12,7 @@ async fn main() -> Result<(), lambda_http::Error> {
     let service = CartService {
         carts: Carts::from_env(&books)?,
         products: Products::from_env(&books)?,
-        seen: Memory::default(),
+        seen: ProductCache::default(),
     };
     api::serve(|route, request| handler::handle(&service, route, request)).await
 }

@@ -4,7 +4,7 @@ mod handler;
 
 use payments::Simulator;
 use shop::CancellationService;
-use store::{Carts, Orders, ReturnsDesk};
+use store::{Carts, Orders, ReleaseSettlement};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_http::Error> {
@@ -13,7 +13,7 @@ async fn main() -> Result<(), lambda_http::Error> {
     let service = CancellationService {
         orders: Orders::from_env(&books)?,
         carts: Carts::from_env(&books)?,
-        settlement: ReturnsDesk::from_env(&books)?,
+        settlement: ReleaseSettlement::from_env(&books)?,
         provider: Simulator,
     };
     api::serve(|route, request| handler::handle(&service, route, request)).await

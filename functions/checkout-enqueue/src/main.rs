@@ -3,7 +3,7 @@
 mod handler;
 
 use shop::CheckoutService;
-use store::{Carts, CheckoutQueue, IdempotencyKeys, Memory, Offers};
+use store::{Carts, CheckoutQueue, IdempotencyKeys, ProductCache, Offers};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_http::Error> {
@@ -14,7 +14,7 @@ async fn main() -> Result<(), lambda_http::Error> {
         keys: IdempotencyKeys::from_env(&books)?,
         queue: CheckoutQueue::from_env(&store::sqs_from_env()?)?,
         offers: Offers::from_env(&books)?,
-        seen: Memory::default(),
+        seen: ProductCache::default(),
     };
     api::serve(|route, request| handler::handle(&service, route, request)).await
 }

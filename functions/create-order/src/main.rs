@@ -3,7 +3,7 @@
 mod handler;
 
 use shop::DirectOrderService;
-use store::{CheckoutDesk, ExpiryQueue, IdempotencyKeys, Orders, Products};
+use store::{DirectSettlement, ExpiryQueue, IdempotencyKeys, Orders, Products};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_http::Error> {
@@ -12,7 +12,7 @@ async fn main() -> Result<(), lambda_http::Error> {
     let service = DirectOrderService {
         products: Products::from_env(&books)?,
         keys: IdempotencyKeys::from_env(&books)?,
-        settlement: CheckoutDesk::from_env(&books, store::payment_window_from_env()?)?,
+        settlement: DirectSettlement::from_env(&books, store::payment_window_from_env()?)?,
         orders: Orders::from_env(&books)?,
         expiries: ExpiryQueue::from_env(&store::sqs_from_env()?)?,
     };

@@ -3,7 +3,8 @@
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use lambda_runtime::{Error, LambdaEvent};
 use serde_json::Value;
-use shop::{ExpiryService, QueueMessage};
+use shop::ExpiryService;
+use store::QueueMessage;
 
 /// Expires the orders that an SQS event names, and answers with the messages that must come again; or
 /// all that are overdue, when the event is the clock's.

@@ -5,7 +5,7 @@ mod handler;
 
 use lambda_runtime::Error;
 use shop::ExpiryService;
-use store::{Orders, ReturnsDesk};
+use store::{Orders, ReleaseSettlement};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
@@ -13,7 +13,7 @@ async fn main() -> Result<(), Error> {
     let books = store::dynamodb_from_env()?;
     let service = ExpiryService {
         orders: Orders::from_env(&books)?,
-        settlement: ReturnsDesk::from_env(&books)?,
+        settlement: ReleaseSettlement::from_env(&books)?,
     };
     telemetry::run("expire orders", |event| handler::handle(&service, event)).await
 }

@@ -3,7 +3,7 @@
 use domain::fixtures::product_id;
 use domain::{Basket, Quantity};
 use shop::{CartService, Resource, ShopError};
-use store::Memory;
+use store::ProductCache;
 
 use crate::books::Books;
 use crate::{ada, basket, tea};
@@ -12,7 +12,7 @@ fn service(books: &Books) -> CartService {
     CartService {
         carts: books.carts(),
         products: books.products(),
-        seen: Memory::default(),
+        seen: ProductCache::default(),
     }
 }
 

@@ -3,7 +3,7 @@
 use domain::{Cart, CartId, CartStatus, Money, ProductId, fixtures};
 use jiff::Timestamp;
 use shop::{CheckoutService, ShopError};
-use store::{Memory, Offers, StoreError};
+use store::{Offers, ProductCache, StoreError};
 
 use crate::books::Books;
 use crate::queue::Queue;
@@ -15,7 +15,7 @@ fn service(books: &Books, queue: &Queue) -> CheckoutService {
         keys: books.idempotency_keys(),
         queue: queue.of_checkouts(),
         offers: Offers::new(&books.client, books.products(), books.stock()),
-        seen: Memory::default(),
+        seen: ProductCache::default(),
     }
 }
 

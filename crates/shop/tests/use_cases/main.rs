@@ -67,7 +67,7 @@ async fn paid(books: &Books, product: ProductId) -> Order {
 async fn cancel_beside(books: &Books, order: &Order) {
     let at = Timestamp::now();
     let change = Change::new(order, Transition::Cancel { at }).expect("it can be cancelled");
-    let report = books.returns_desk().take_back(vec![change], soon()).await;
+    let report = books.release_settlement().release(vec![change], soon()).await;
     assert_eq!(report.settled.len(), 1);
 }
 

@@ -1,10 +1,14 @@
-//! A message of a queue, as plain data.
+//! A message as a queue delivered it.
+
+use std::fmt::Display;
 
 /// A message as a queue delivered it. What the queue did not say of it is `None`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct QueueMessage {
     /// The queue's own id of it: what must come again is named by it.
     pub message_id: String,
+    /// By which this delivery is deleted, or made visible again.
+    pub receipt_handle: String,
     /// The text that was sent.
     pub body: String,
     /// When it was sent, in milliseconds since the Unix epoch.
@@ -16,10 +20,9 @@ pub struct QueueMessage {
 }
 
 impl QueueMessage {
-    /// Logs that the body is not what this queue carries: only the place in its JSON, since a body is
-    /// never logged.
-    pub(crate) fn log_unreadable(&self, error: &serde_json::Error, expected: &str) {
-        let (line, column) = (error.line(), error.column());
-        tracing::error!(message_id = self.message_id, line, column, "{expected}");
+    /// Logs that the body is not what this queue carries. `problem` must not quote it, since a body
+    /// is never logged.
+    pub fn log_unreadable(&self, expected: &str, problem: impl Display) {
+        tracing::error!(message_id = self.message_id, %problem, "{expected}");
     }
 }
