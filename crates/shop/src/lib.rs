@@ -9,6 +9,8 @@
 //! | pays: [`PaymentService`] | | |
 //! | cancels: [`CancellationService`] | | |
 
+#![warn(missing_docs)]
+
 pub mod batch;
 mod batch_log;
 pub mod cancellation;
