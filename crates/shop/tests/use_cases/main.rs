@@ -1,5 +1,6 @@
 //! The use cases against real tables, with a payment provider and a queue that do what the test says.
 
+mod batch;
 #[path = "../../../store/tests/books/mod.rs"]
 mod books;
 mod cancellation;
@@ -7,6 +8,7 @@ mod carts;
 mod catalogue;
 mod checkout;
 mod direct_order;
+mod expiry;
 mod fulfilment;
 mod payment;
 mod provider;
