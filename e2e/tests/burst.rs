@@ -32,7 +32,7 @@ async fn a_burst_is_decided_in_a_few_seconds_and_a_few_transactions() {
         accepted.elapsed()
     );
 
-    let books = shop.books().await;
+    let books = shop.closed_books().await;
     books.assert_balanced();
     // The orders are in the tables before the last batch writes its log line.
     let transactions = eventually("the log of every batch", DECIDED_WITHIN, || async {

@@ -10,7 +10,7 @@ async fn batches_that_conflict_on_a_product_are_settled() {
     const UNITS: u64 = 150;
     // Small batches, so that many of them take the same product at once.
     let template = Template::default()
-        .parameter("CheckoutBatchSize", 10)
+        .parameter("GatherMilliseconds", 0)
         .parameter("CheckoutMaxConcurrency", 4)
         .realistic();
     let shop = Shop::open_with(&template).await;
@@ -34,7 +34,7 @@ async fn batches_that_conflict_on_a_product_are_settled() {
             "no batch conflicted with another: {totals:?}"
         );
     }
-    let books = shop.books().await;
+    let books = shop.closed_books().await;
     books.assert_balanced();
     assert_eq!(books.stock[&lamp.to_string()].available, 0);
     assert_eq!(books.count(OrderStatus::WaitingPayment) as u64, UNITS);

@@ -8,11 +8,12 @@ use e2e::{Shop, Template, WAIT_TIMEOUT, eventually, kill};
 async fn every_order_is_decided_once_although_checkout_batch_is_killed() {
     const BUYERS: usize = 150;
     const KILLINGS: usize = 6;
-    // The messages of a killed batch come back after the visibility timeout, which is minutes in the template. Many
-    // small batches give many moments to be killed in.
+    // The messages of a killed batch come back after the visibility timeout, which is long in the template. Many small
+    // batches give many moments to be killed in.
     let template = Template::default()
         .replace("VisibilityTimeout: 40", "VisibilityTimeout: 5")
-        .parameter("CheckoutBatchSize", 5);
+        .parameter("CheckoutBatchSize", 5)
+        .parameter("GatherMilliseconds", 0);
     let shop = Shop::open_with(&template).await;
     let lamp = shop.stocked("Lamp", "129.90", 1_000).await;
     let ada = shop.shopper("ada").await;
@@ -31,7 +32,7 @@ async fn every_order_is_decided_once_although_checkout_batch_is_killed() {
     })
     .await;
 
-    let books = shop.books().await;
+    let books = shop.closed_books().await;
     books.assert_balanced();
     assert_eq!(books.orders.len(), BUYERS);
     assert_eq!(

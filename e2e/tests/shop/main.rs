@@ -4,6 +4,7 @@ mod access;
 mod bad_input;
 mod contention;
 mod crash;
+mod crash_moments;
 mod idempotency;
 mod openapi;
 mod rush;

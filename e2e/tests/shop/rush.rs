@@ -28,7 +28,7 @@ async fn two_hundred_buyers_for_fifty_units() {
         let short = json!([{ "product_id": lamp, "requested": 1, "available": 0 }]);
         assert_eq!(answer["short"], short, "{answer}");
     }
-    let books = shop.books().await;
+    let books = shop.closed_books().await;
     books.assert_balanced();
     assert_eq!(books.stock[&lamp.to_string()].available, 0);
     assert_eq!(books.count(OrderStatus::WaitingPayment) as u64, UNITS);
@@ -86,7 +86,7 @@ async fn an_order_gets_all_of_its_lines_or_none() {
     expected.sort_unstable();
     assert_eq!(short, expected, "each product that was short, and no other");
 
-    let books = shop.books().await;
+    let books = shop.closed_books().await;
     books.assert_balanced();
     assert_eq!(books.stock[&plenty.to_string()].available, 990);
     assert_eq!(books.stock[&scarce].available, 0);
@@ -112,7 +112,7 @@ async fn a_cart_submitted_ten_times_at_once_is_one_order() {
     })
     .await;
 
-    let books = shop.books().await;
+    let books = shop.closed_books().await;
     assert_eq!(books.orders.len(), 1);
     assert_eq!(books.orders[0].order_id, cart);
     assert_eq!(books.stock[&lamp.to_string()].available, 7);
@@ -124,7 +124,7 @@ async fn batches_that_conflict_on_many_products_balance() {
     const BUYERS: usize = 120;
     // Many small batches at once, so that they conflict.
     let template = Template::default()
-        .parameter("CheckoutBatchSize", 10)
+        .parameter("GatherMilliseconds", 0)
         .parameter("CheckoutMaxConcurrency", 4);
     let shop = Shop::open_with(&template).await;
     let mut products = Vec::new();
@@ -148,7 +148,7 @@ async fn batches_that_conflict_on_many_products_balance() {
         .filter(|result| result["status"] == "WAITING_PAYMENT");
     let sold = won.count();
 
-    let books = shop.books().await;
+    let books = shop.closed_books().await;
     books.assert_balanced();
     assert_eq!(
         books.count(OrderStatus::WaitingPayment),
