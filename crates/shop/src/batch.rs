@@ -110,7 +110,9 @@ impl BatchService {
             !undecided.contains(&message.message_id) && !unusable.contains(&message.message_id)
         };
         let done = gathered.iter().filter(is_done);
-        let done: Vec<&str> = done.map(|message| message.receipt_handle.as_str()).collect();
+        let done: Vec<&str> = done
+            .map(|message| message.receipt_handle.as_str())
+            .collect();
         let again = delivered.iter().chain(gathered).filter(is_undecided);
         let again: Vec<&QueueMessage> = again.collect();
         tokio::join!(self.queue.delete(&done), self.queue.make_visible(&again));

@@ -29,10 +29,12 @@ pub(crate) fn log(report: &BatchReport, batch: &BatchFacts<'_>) {
     let decided: Vec<Decided> = report.decided.iter().map(Decided::now).collect();
     let count = decided.iter().filter(|it| it.accepted()).count();
     let BatchDecided {
+        gathered,
         accepted,
         rejected,
         duplicates,
     } = BatchDecided {
+        gathered: batch.gathered as u64,
         accepted: count as u64,
         rejected: (decided.len() - count) as u64,
         duplicates: report.already_decided.len() as u64,
@@ -40,7 +42,7 @@ pub(crate) fn log(report: &BatchReport, batch: &BatchFacts<'_>) {
     tracing::info!(
         target: METRICS,
         size = batch.size,
-        gathered = batch.gathered,
+        gathered,
         recovered = report.recovered.len(),
         accepted,
         rejected,
@@ -56,7 +58,9 @@ pub(crate) fn log(report: &BatchReport, batch: &BatchFacts<'_>) {
         BatchDecided::MESSAGE
     );
     for reason in RejectionReason::ALL {
-        let of_it = decided.iter().filter(|it| it.rejected_for() == Some(reason));
+        let of_it = decided
+            .iter()
+            .filter(|it| it.rejected_for() == Some(reason));
         let rejected = of_it.count();
         if rejected > 0 {
             let reason = reason.as_str().to_ascii_lowercase();

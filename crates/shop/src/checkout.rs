@@ -9,7 +9,7 @@ use domain::{
 };
 use jiff::Timestamp;
 use store::{
-    CartError, Carts, CheckoutMessage, CheckoutQueue, IdempotencyKeys, ProductCache, Offer, Offers,
+    CartError, Carts, CheckoutMessage, CheckoutQueue, IdempotencyKeys, Offer, Offers, ProductCache,
 };
 
 use crate::error::{Resource, ShopError};

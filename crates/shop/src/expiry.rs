@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use domain::{Change, Order, OrderKey, OrderStatus, Transition};
 use jiff::{SignedDuration, Timestamp};
-use store::{Orders, QueueMessage, Report, ReleaseSettlement, StoreError, TimeToPayIsOver};
+use store::{Orders, QueueMessage, ReleaseSettlement, Report, StoreError, TimeToPayIsOver};
 use telemetry::METRICS;
 
 /// Expires orders and puts their units back on the shelf.

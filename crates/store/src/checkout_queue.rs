@@ -15,8 +15,8 @@ use futures_util::stream;
 use crate::checkout_message::CheckoutMessage;
 use crate::env::{MissingVariable, from_env, number_from_env};
 use crate::error::StoreError;
-use crate::queue_message::QueueMessage;
 use crate::patience::{VISIBILITY_MARGIN, retry_pause};
+use crate::queue_message::QueueMessage;
 
 /// The message attribute that says which request a message comes from, as W3C's Trace Context writes
 /// it. It is an ordinary attribute, since not every queue carries SQS's own for X-Ray.
@@ -78,7 +78,7 @@ impl CheckoutQueue {
         Ok(Self::new(client, from_env("CHECKOUT_QUEUE_URL")?))
     }
 
-    /// Puts a checkout in the queue. Once this returns, it will be decided. `traceparent` is the
+    /// Puts a checkout in the queue. KeyClaim this returns, it will be decided. `traceparent` is the
     /// request that it comes from, if that is traced.
     ///
     /// # Errors

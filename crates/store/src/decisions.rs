@@ -21,7 +21,7 @@ use crate::transaction::{NotWritten, write_together};
 
 /// How long a record is kept: as long as the carts that hold its orders' lines. An open decision
 /// raises an alarm after a minute.
-const KEPT: SignedDuration = SignedDuration::from_hours(30 * 24);
+pub(crate) const KEPT: SignedDuration = SignedDuration::from_hours(30 * 24);
 
 /// The Decisions and the OpenDecisions table.
 #[derive(Debug, Clone)]
@@ -173,7 +173,7 @@ fn marker_item(decision: &Decision) -> Item {
     ])
 }
 
-fn read_marker(item: &Item) -> Result<OpenDecision, StoreError> {
+pub(crate) fn read_marker(item: &Item) -> Result<OpenDecision, StoreError> {
     Ok(OpenDecision {
         decision_id: read_text(item, "decision_id")?,
         decided_at: read_text(item, "decided_at")?,

@@ -6,6 +6,8 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct BatchDecided {
+    /// Messages that the function itself received, beside those of its event.
+    pub gathered: u64,
     /// Orders that got their stock.
     pub accepted: u64,
     /// Orders that did not.

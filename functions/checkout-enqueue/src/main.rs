@@ -3,7 +3,7 @@
 mod handler;
 
 use shop::CheckoutService;
-use store::{Carts, CheckoutQueue, IdempotencyKeys, ProductCache, Offers};
+use store::{Carts, CheckoutQueue, IdempotencyKeys, Offers, ProductCache};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_http::Error> {

@@ -11,7 +11,7 @@ fn service(books: &Books) -> CancellationService<FakeProvider> {
     CancellationService {
         orders: books.orders(),
         carts: books.carts(),
-        settlement: books.release_settlement(),
+        settlement: books.releases(),
         provider: FakeProvider::default(),
     }
 }

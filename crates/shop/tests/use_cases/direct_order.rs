@@ -11,7 +11,7 @@ async fn service(books: &Books) -> DirectOrderService {
     DirectOrderService {
         products: books.products(),
         keys: books.idempotency_keys(),
-        settlement: books.desk(),
+        settlement: books.direct(),
         orders: books.orders(),
         expiries: Queue::open().await.of_expiries(),
     }

@@ -2,25 +2,25 @@
 
 use domain::{Order, OrderStatus, ProductId};
 use jiff::SignedDuration;
-use shop::{ExpiryService, QueueMessage};
-use store::{CheckoutDesk, TimeToPayIsOver};
+use shop::ExpiryService;
+use store::{DirectSettlement, QueueMessage, TimeToPayIsOver};
 
-use crate::books::{Books, checkout, first_time};
+use crate::books::{Books, checkout};
 use crate::{soon, status, tea, unpaid};
 
 fn service(books: &Books) -> ExpiryService {
     ExpiryService {
         orders: books.orders(),
-        settlement: books.returns_desk(),
+        settlement: books.releases(),
     }
 }
 
 /// An order whose time to pay has been over for this long.
 async fn overdue(books: &Books, product: ProductId, seconds: i64) -> Order {
     let window = SignedDuration::from_secs(-seconds);
-    let settlement = CheckoutDesk::new(&books.client, books.stock(), books.orders(), window);
-    let batch = first_time(&[checkout(&[(product, 1)])]);
-    let mut report = settlement.decide(batch, soon()).await;
+    let settlement = DirectSettlement::new(&books.client, books.stock(), books.orders(), window);
+    let checkout = checkout(&[(product, 1)]);
+    let mut report = settlement.decide(checkout, soon()).await;
     report.settled.pop().expect("it is decided")
 }
 

@@ -16,7 +16,7 @@ mod queue;
 
 use std::time::{Duration, Instant};
 
-use books::{Books, checkout, first_time, payment};
+use books::{Books, checkout, payment};
 use domain::{
     Basket, Change, Order, OrderStatus, ProductId, Purchase, Transition, UserId, fixtures,
 };
@@ -53,8 +53,8 @@ fn purchase(goods: &[(ProductId, i64)]) -> Purchase {
 
 /// An order of Ada's that waits for its payment.
 async fn unpaid(books: &Books, product: ProductId) -> Order {
-    let batch = first_time(&[checkout(&[(product, 1)])]);
-    let mut report = books.desk().decide(batch, soon()).await;
+    let checkout = checkout(&[(product, 1)]);
+    let mut report = books.direct().decide(checkout, soon()).await;
     report.settled.pop().expect("it is decided")
 }
 
@@ -69,7 +69,7 @@ async fn paid(books: &Books, product: ProductId) -> Order {
 async fn cancel_beside(books: &Books, order: &Order) {
     let at = Timestamp::now();
     let change = Change::new(order, Transition::Cancel { at }).expect("it can be cancelled");
-    let report = books.release_settlement().release(vec![change], soon()).await;
+    let report = books.releases().release(vec![change], soon()).await;
     assert_eq!(report.settled.len(), 1);
 }
 
