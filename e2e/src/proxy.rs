@@ -107,13 +107,23 @@ impl Proxy {
         *lock(&self.shared.state) = Mode::Until(moment);
     }
 
+    /// Waits until checkout-batch is held.
+    pub async fn held(&self) {
+        self.shared.reached.notified().await;
+    }
+
+    /// Lets all calls pass again. The call that is held gets no answer.
+    pub fn release(&self) {
+        *lock(&self.shared.state) = Mode::Pass;
+    }
+
     /// Waits until checkout-batch is held, kills its processes, and lets the calls of new ones pass.
     pub async fn kill_held(&self, shop: &Shop) {
-        self.shared.reached.notified().await;
+        self.held().await;
         for pid in shop.processes("checkout-batch").await {
             kill(pid);
         }
-        *lock(&self.shared.state) = Mode::Pass;
+        self.release();
     }
 
     /// Does the call that was held before it was done.

@@ -50,8 +50,8 @@ def test_queues_start_functions_as_the_template_says(stack):
     mappings = stack.lambda_.list_event_source_mappings()["EventSourceMappings"]
     function = stack.resources["CheckoutBatchFunction"]
     mapping = next(mapping for mapping in mappings if function in mapping["FunctionArn"])
-    assert mapping["BatchSize"] == 90
-    assert mapping["MaximumBatchingWindowInSeconds"] == 1
+    assert mapping["BatchSize"] == 10
+    assert mapping["MaximumBatchingWindowInSeconds"] == 0
     assert mapping["ScalingConfig"] == {"MaximumConcurrency": 2}
     assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
 
@@ -90,6 +90,12 @@ def test_the_example_batch_is_decided(stack):
     assert stack.invoke("CheckoutBatchFunction", event("decide-batch")) == {"batchItemFailures": []}
     order_id = event("get-order")["pathParameters"]["order_id"]
     assert order(stack, order_id)["status"] == "WAITING_PAYMENT"
+
+
+def test_the_clock_finds_no_open_decision(stack):
+    assert stack.invoke("CheckoutBatchFunction", event("sweep")) == {"batchItemFailures": []}
+    open_decisions = stack.client("dynamodb").scan(TableName=stack.resources["OpenDecisionsTable"], ConsistentRead=True)
+    assert open_decisions["Items"] == []
 
 
 def test_why_no_request_reaches_a_function_by_http(stack):

@@ -33,8 +33,12 @@ ALLOWED = {
         "StockTable": {"dynamodb:BatchGetItem"},
     },
     "CheckoutBatchFunction": {
+        "CartsTable": {"dynamodb:BatchGetItem"},
+        "CheckoutQueue": {"sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:ReceiveMessage"},
+        "DecisionsTable": {"dynamodb:BatchGetItem", "dynamodb:PutItem"},
         "ExpiryQueue": {"sqs:SendMessage"},
-        "OrdersTable": {"dynamodb:BatchGetItem", "dynamodb:PutItem"},
+        "OpenDecisionsTable": {"dynamodb:DeleteItem", "dynamodb:PutItem", "dynamodb:Scan"},
+        "OrdersTable": {"dynamodb:BatchGetItem", "dynamodb:PartiQLInsert"},
         "StockTable": {"dynamodb:BatchGetItem", "dynamodb:UpdateItem"},
     },
     "OrderStatusFunction": {

@@ -30,6 +30,9 @@ const FIRST_SUPPLY: u64 = 20;
 /// Operations choose from so many of the newest orders, since most transitions are still possible for these.
 const RECENT: usize = 12;
 
+/// How often a cart is submitted at once.
+const AT_ONCE: usize = 3;
+
 /// How old the stock may be by which a checkout is refused as sold out.
 const STOCK_CACHE_AGE: Duration = Duration::from_secs(1);
 
@@ -45,6 +48,9 @@ enum Operation {
     Buy(usize),
     /// Checks out through the queue, and waits for the decision.
     CheckOut(usize),
+    /// The same by a cart that is submitted several times at once, and again while the order is pending and after it was
+    /// decided.
+    CheckOutAgain(usize),
     Pay(usize, &'static str),
     Ship(usize),
     Complete(usize),
@@ -56,7 +62,9 @@ enum Operation {
     Expire(usize),
 }
 
-use Operation::{Buy, Cancel, CheckOut, Complete, Expire, Pay, Reprice, Restock, Ship};
+use Operation::{
+    Buy, Cancel, CheckOut, CheckOutAgain, Complete, Expire, Pay, Reprice, Restock, Ship,
+};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Order {
@@ -74,6 +82,8 @@ struct Model {
     supply: Vec<u64>,
     versions: Vec<u64>,
     orders: Vec<Order>,
+    /// The units that may be held twice for a moment in this round: for orders that were submitted again.
+    held_twice: Vec<u64>,
 }
 
 /// The HTTP status of an answer, and the status of the order in it.
@@ -87,7 +97,7 @@ impl Model {
                 Rejected => (409, None),
                 status => (201, Some(status)),
             },
-            CheckOut(order) => (202, Some(self.decide(order))),
+            CheckOut(order) | CheckOutAgain(order) => (202, Some(self.decide(order))),
             Pay(order, number) => match (self.orders[order].status, number) {
                 (Some(WaitingPayment), GOOD_CARD) => self.set_status(order, Paid),
                 (Some(WaitingPayment), SILENT_CARD) => (504, None),
@@ -125,6 +135,32 @@ impl Model {
                 (200, None)
             }
         }
+    }
+
+    /// The model after an operation that got this answer, if it may get it.
+    ///
+    /// Two batches may accept an order that was submitted twice, and one of them returns its units a moment later. Another
+    /// order may be rejected for these meanwhile (docs/architecture.md).
+    fn after(&self, operation: &Operation, outcome: &Outcome) -> Option<Model> {
+        let mut next = self.clone();
+        if next.apply(operation) == *outcome {
+            return Some(next);
+        }
+        let order = match (operation, outcome) {
+            (Buy(order), (409, None)) => *order,
+            (CheckOut(order) | CheckOutAgain(order), (202, Some(Rejected))) => *order,
+            _ => return None,
+        };
+        let Order { lines, status, .. } = &self.orders[order];
+        let is_short = |(product, units): &(usize, u64)| {
+            self.available[*product] < units + self.held_twice[*product]
+        };
+        if status.is_some() || !lines.iter().any(is_short) {
+            return None;
+        }
+        let mut next = self.clone();
+        next.orders[order].status = Some(Rejected);
+        Some(next)
     }
 
     fn decide(&mut self, order: usize) -> OrderStatus {
@@ -176,8 +212,8 @@ fn explain(
         .iter()
         .enumerate()
         .filter_map(|(place, (operation, outcome))| {
-            let mut next = model.clone();
-            (next.apply(operation) == *outcome).then_some((place, next))
+            let next = model.after(operation, outcome)?;
+            Some((place, next))
         });
     let fitting: Vec<(usize, Model)> = fitting.collect();
     let idle = fitting.iter().find(|(_, next)| next == model);
@@ -193,7 +229,7 @@ fn explain(
 /// rounds at the first attempt.
 fn rank(operation: &Operation) -> u8 {
     match operation {
-        Buy(_) | CheckOut(_) => 0,
+        Buy(_) | CheckOut(_) | CheckOutAgain(_) => 0,
         Pay(..) | Ship(_) | Complete(_) | Reprice(..) => 1,
         Cancel(_) | Restock(..) | Expire(_) => 2,
     }
@@ -255,14 +291,10 @@ impl<'a> TestShop<'a> {
                     return ((409, None), None);
                 }
                 let id = answer.expect(202).text_of("order_id").to_owned();
-                let decided = self.shopper(order).wait_for_decision(&id).await;
-                let status = match status(&decided) {
-                    Some(Rejected) => Rejected,
-                    // It may have expired meanwhile.
-                    _ => WaitingPayment,
-                };
+                let status = decision(&self.shopper(order).wait_for_decision(&id).await);
                 ((202, Some(status)), Some(id))
             }
+            CheckOutAgain(order) => self.submit_again_and_again(order, model).await,
             Pay(order, number) => {
                 self.step(self.shopper(order), order, "payment", card(number))
                     .await
@@ -297,6 +329,36 @@ impl<'a> TestShop<'a> {
             }
             Expire(_) => unreachable!("it is no request"),
         }
+    }
+
+    /// Submits a cart several times at once, and again after each reading of its order until that is decided.
+    async fn submit_again_and_again(
+        &self,
+        order: usize,
+        model: &Model,
+    ) -> (Outcome, Option<String>) {
+        let shopper = self.shopper(order);
+        let goods = self.goods(&model.orders[order]);
+        let cart = shopper.post("/carts", &goods).await.expect(201);
+        let id = cart.text_of("cart_id").to_owned();
+        let checkout = format!("/carts/{id}/checkout");
+        let at_once = join_all((0..AT_ONCE).map(|_| shopper.post_nothing(&checkout))).await;
+        // Refused by cached stock, which may be older in one process than in another.
+        if at_once.iter().all(|answer| answer.status == 409) {
+            return ((409, None), None);
+        }
+        let path = format!("/orders/{id}");
+        let decided = eventually(&format!("a decision on {id}"), WAIT_TIMEOUT, || async {
+            let order = shopper.get(&path).await.expect(200).body;
+            let again = shopper.post_nothing(&checkout).await.expect(202);
+            assert_eq!(again.text_of("order_id"), id);
+            (order["status"] != "PENDING").then_some(order)
+        })
+        .await;
+        let later = shopper.get(&path).await.expect(200).body;
+        assert_eq!(later["decided_at"], decided["decided_at"], "{later}");
+        assert_eq!(decision(&later), decision(&decided), "{later}");
+        ((202, Some(decision(&decided))), Some(id))
     }
 
     async fn step(
@@ -352,6 +414,14 @@ fn status(order: &Value) -> Option<OrderStatus> {
     order["status"].as_str()?.parse().ok()
 }
 
+/// What was decided on an order that nobody has paid or cancelled. It may have expired meanwhile.
+fn decision(order: &Value) -> OrderStatus {
+    match status(order) {
+        Some(Rejected) => Rejected,
+        _ => WaitingPayment,
+    }
+}
+
 // --- The run ---------------------------------------------------------------------------------------
 
 struct Run<'a> {
@@ -363,16 +433,20 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
-    /// Chooses operations to run at once. Checkouts through the queue are rare, because each round of them waits for a
-    /// batch window.
+    /// Chooses operations to run at once: in some rounds mostly checkouts through the queue, which take longer than the
+    /// others.
     fn round(&mut self) -> Vec<Operation> {
-        let queued = self.dice.u8(..) < 12;
+        let queued = self.dice.u8(..) < 40;
         let count = self.dice.usize(1..=MAX_AT_ONCE);
         let mut round = Vec::new();
         while round.len() < count {
             let operation = match queued {
-                true if self.dice.u8(..4) > 0 => Some(CheckOut(self.new_order(false))),
-                _ => self.operation(),
+                true => match self.dice.u8(..4) {
+                    0 => self.operation(),
+                    1 => Some(CheckOutAgain(self.new_order(false))),
+                    _ => Some(CheckOut(self.new_order(false))),
+                },
+                false => self.operation(),
             };
             round.extend(operation);
         }
@@ -434,15 +508,16 @@ impl Run<'_> {
         let mut observed: Vec<(Operation, Outcome)> = Vec::new();
         let mut refused = Vec::new();
         for (operation, (outcome, id)) in round.into_iter().zip(done) {
-            if let Buy(order) | CheckOut(order) = operation {
+            if let Buy(order) | CheckOut(order) | CheckOutAgain(order) = operation {
                 self.test_shop.ids[order] = id;
             }
             match operation {
                 // It was refused by cached stock, so nothing has changed.
-                CheckOut(order) if outcome.0 == 409 => refused.push(order),
+                CheckOut(order) | CheckOutAgain(order) if outcome.0 == 409 => refused.push(order),
                 _ => observed.push((operation, outcome)),
             }
         }
+        self.model.held_twice = self.submitted_again(&observed);
         self.record_sold_out(&observed);
         for order in refused {
             self.assert_may_be_sold_out(order, begun);
@@ -462,6 +537,7 @@ impl Run<'_> {
                 Restock(..) | Reprice(..) => None,
                 Buy(order)
                 | CheckOut(order)
+                | CheckOutAgain(order)
                 | Pay(order, _)
                 | Ship(order)
                 | Complete(order)
@@ -481,11 +557,29 @@ impl Run<'_> {
         });
     }
 
+    /// The units of the orders that were submitted again in this round.
+    fn submitted_again(&self, observed: &[(Operation, Outcome)]) -> Vec<u64> {
+        let mut units = vec![0; PRODUCTS];
+        for (operation, _) in observed {
+            if let CheckOutAgain(order) = operation {
+                for (product, more) in &self.model.orders[*order].lines {
+                    units[*product] += more;
+                }
+            }
+        }
+        units
+    }
+
     /// Records the products that may have been sold out in this round: those of which it took all units.
     fn record_sold_out(&mut self, observed: &[(Operation, Outcome)]) {
-        let mut left = self.model.available.clone();
+        let available = self.model.available.iter().zip(&self.model.held_twice);
+        let mut left: Vec<u64> = available
+            .map(|(all, held)| all.saturating_sub(*held))
+            .collect();
         for (operation, outcome) in observed {
-            if let (Buy(order) | CheckOut(order), (_, Some(WaitingPayment))) = (operation, outcome)
+            let decided = (operation, outcome.1);
+            if let (Buy(order) | CheckOut(order) | CheckOutAgain(order), Some(WaitingPayment)) =
+                decided
             {
                 for (product, units) in &self.model.orders[*order].lines {
                     left[*product] = left[*product].saturating_sub(*units);
@@ -520,7 +614,7 @@ impl Run<'_> {
         })
         .await;
         self.perform(Vec::new()).await;
-        let books = self.test_shop.shop.books().await;
+        let books = self.test_shop.shop.closed_books().await;
         books.assert_balanced();
         for (number, product) in self.test_shop.products.iter().enumerate() {
             let stock = books.stock[&product.to_string()];
@@ -593,6 +687,7 @@ async fn run_operations(template: Template, operations: usize) {
             supply: vec![FIRST_SUPPLY; PRODUCTS],
             versions: vec![1; PRODUCTS],
             orders: Vec::new(),
+            held_twice: vec![0; PRODUCTS],
         },
         test_shop: TestShop::new(&shop).await,
         sold_out: [None; PRODUCTS],

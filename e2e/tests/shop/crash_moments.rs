@@ -1,5 +1,5 @@
 //! checkout-batch killed at each step of the protocol: before and after the commit, while the orders are entered, and before
-//! and after the decision is closed.
+//! and after the decision is closed; and left without an answer until its time is over.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -204,6 +204,33 @@ async fn the_sweep_returns_the_units_of_a_commit_that_lands_late() {
     assert_eq!(available().await, PLENTY as i64 - kept);
     shop.books().await.assert_balanced();
     assert_eq!(answers(&ada, &order_ids).await, before);
+}
+
+// --- DynamoDB does not answer -----------------------------------------------------------------------
+
+/// Without being made visible, the message would come again after the template's 40 s.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_checkout_that_time_did_not_suffice_for_comes_again_at_once() {
+    let proxy = Proxy::open().await;
+    let shop = proxy.shop(Template::default()).await;
+    let lamp = shop.stocked("Lamp", "129.90", PLENTY).await;
+    let ada = shop.shopper("ada").await;
+    proxy.hold_at(Before(Commit));
+    let order_id = ada.buy(&[(lamp, 1)]).await;
+    proxy.held().await;
+    eventually("the batch to give up", WAIT_TIMEOUT, || async {
+        let logs = shop.logs("checkout-batch").await;
+        let gave_up = |line: &Value| line["undecided"] == 1;
+        logs.iter().any(gave_up).then_some(())
+    })
+    .await;
+    proxy.release();
+    let released_at = Instant::now();
+    let order = ada.wait_for_decision(&order_id).await;
+    assert_eq!(order["status"], "WAITING_PAYMENT", "{order}");
+    let took = released_at.elapsed();
+    assert!(took < A_FEW_SECONDS, "decided after {took:?}");
+    shop.closed_books().await.assert_balanced();
 }
 
 // --- What the cases share ---------------------------------------------------------------------------

@@ -48,7 +48,11 @@ async fn all<F: Future>(futures: impl Iterator<Item = F>) -> Vec<F::Output> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_order_gets_all_of_its_lines_or_none() {
-    let shop = Shop::open().await;
+    // The window makes one batch of the orders, in which the first comes first.
+    let template = Template::default()
+        .parameter("CheckoutBatchSize", 100)
+        .parameter("CheckoutBatchWindowSeconds", 1);
+    let shop = Shop::open_with(&template).await;
     let plenty = shop.stocked("Tea", "4.20", 1_000).await;
     let scarce = shop.stocked("Teapot", "89.00", 3).await;
     let last = shop.stocked("Tea Cosy", "19.00", 1).await;
