@@ -4,14 +4,17 @@ use std::hint::black_box;
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use domain::{
-    Checkout, Money, Order, OrderLine, ProductId, Quantity, Shelf, Terms, TransactionLimits,
-    UserId, allocate,
+    Checkout, DecisionLimits, Money, OrderLine, ProductId, Quantity, Shelf, UserId, allocate,
 };
 use jiff::Timestamp;
+use store::CheckoutMessage;
 use uuid::Uuid;
 
-/// Checkouts in a batch: one full batch of the queue, and much larger ones.
-const BATCHES: [usize; 3] = [90, 1_000, 10_000];
+/// Checkouts in a batch: as the event source delivers it, as it is gathered by default, and the largest.
+const BATCHES: [usize; 3] = [10, 1_000, 10_000];
+
+/// Checkouts whose messages are built and parsed.
+const MESSAGES: usize = 100;
 
 /// Products that the checkouts are spread over. One of them is in every checkout.
 const PRODUCTS: u128 = 20;
@@ -48,23 +51,17 @@ fn checkout(number: usize) -> Checkout {
     }
 }
 
-/// Decides all checkouts, transaction by transaction, as the settlement does.
+/// Decides all checkouts, decision by decision, as the settlement does.
 fn allocate_all(checkouts: &[Checkout], shelf: &mut Shelf) -> usize {
-    let now = Timestamp::now();
-    let terms = Terms {
-        decided_at: now,
-        pay_by: now,
-    };
     let mut waiting = checkouts;
-    let mut transactions = 0;
+    let mut decisions = 0;
     while !waiting.is_empty() {
-        let size_of = |order: &Order| 1_000 + 100 * order.lines().iter().len();
-        let plan = allocate(waiting, shelf, TransactionLimits::default(), terms, size_of);
-        shelf.take(&plan.moves);
-        waiting = &waiting[plan.orders.len()..];
-        transactions += 1;
+        let allocation = allocate(waiting, shelf, DecisionLimits::default());
+        shelf.take(&allocation.taken);
+        waiting = &waiting[allocation.verdicts.len()..];
+        decisions += 1;
     }
-    transactions
+    decisions
 }
 
 fn allocation(c: &mut Criterion) {
@@ -88,26 +85,27 @@ fn allocation(c: &mut Criterion) {
     group.finish();
 }
 
+fn message(checkout: &Checkout) -> String {
+    CheckoutMessage::new(checkout, false).to_json()
+}
+
 fn messages(c: &mut Criterion) {
-    let checkouts: Vec<Checkout> = (0..BATCHES[0]).map(checkout).collect();
-    let bodies: Vec<String> = checkouts
-        .iter()
-        .map(|checkout| serde_json::to_string(checkout).expect("it is JSON"))
-        .collect();
+    let checkouts: Vec<Checkout> = (0..MESSAGES).map(checkout).collect();
+    let bodies: Vec<String> = checkouts.iter().map(message).collect();
     let mut group = c.benchmark_group("messages");
-    group.throughput(Throughput::Elements(BATCHES[0] as u64));
+    group.throughput(Throughput::Elements(MESSAGES as u64));
     group.bench_function("build a batch", |bencher| {
         bencher.iter(|| {
             for checkout in &checkouts {
-                black_box(serde_json::to_string(black_box(checkout)).expect("it is JSON"));
+                black_box(message(black_box(checkout)));
             }
         });
     });
     group.bench_function("parse a batch", |bencher| {
         bencher.iter(|| {
             for body in &bodies {
-                let checkout: Checkout = serde_json::from_str(black_box(body)).expect("a checkout");
-                black_box(checkout);
+                let message = CheckoutMessage::read(black_box(body)).expect("a checkout");
+                black_box(message.into_checkout());
             }
         });
     });

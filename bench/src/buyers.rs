@@ -12,7 +12,7 @@ use serde_json::json;
 use tokio::task::JoinSet;
 
 use crate::arrival::{Arrival, Schedule};
-use crate::connection::Connection;
+use crate::connection::{Answer, Connection};
 use crate::latency::Latencies;
 
 /// The parameters of a rush.
@@ -116,7 +116,7 @@ async fn buy(mut connection: Connection, mut schedule: Schedule, rush: Rush) -> 
     let mut answers = Answers::new();
     while let Some(arrived) = schedule.next().await {
         let status = match connection.post(rush.route.path(), body.clone()).await {
-            Ok(status) => {
+            Ok(Answer { status, .. }) => {
                 if status.is_success() || status == StatusCode::CONFLICT {
                     answers.latencies.record(arrived.elapsed());
                 }

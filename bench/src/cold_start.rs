@@ -17,7 +17,7 @@ use serde::Serialize;
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpListener;
 
-use crate::json_file;
+use crate::json_file::JsonFile;
 use crate::latency::Latencies;
 use crate::measure::{Bench, Opening};
 
@@ -44,9 +44,8 @@ pub(crate) struct Arguments {
     /// Give the functions a collector to send their traces to
     #[arg(long)]
     traces: bool,
-    /// Write the figures to this file, as JSON
-    #[arg(long, value_name = "FILE")]
-    json: Option<PathBuf>,
+    #[command(flatten)]
+    json: JsonFile,
 }
 
 #[derive(Debug, Serialize)]
@@ -97,10 +96,7 @@ pub(crate) async fn measure(arguments: &Arguments) -> Result<()> {
             one.function, one.p50_ms, one.p95_ms, one.times_bare, one.megabytes
         );
     }
-    match &arguments.json {
-        Some(file) => json_file::write(file, &measured),
-        None => Ok(()),
-    }
+    arguments.json.write(&measured)
 }
 
 fn build_bare() -> Result<PathBuf> {

@@ -9,6 +9,13 @@ use hyper::{Method, Request, StatusCode};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
+/// An answer that was read to its end.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) body: Bytes,
+}
+
 /// A connection to the shop with the access token of one shopper.
 pub(crate) struct Connection {
     sender: SendRequest<Full<Bytes>>,
@@ -29,11 +36,19 @@ impl Connection {
         })
     }
 
-    /// Posts JSON and returns the status when the whole answer has been read. Connects again after a failure, so that
-    /// the next request has a good connection.
-    pub(crate) async fn post(&mut self, path: &str, body: Bytes) -> Result<StatusCode> {
+    /// Posts JSON.
+    pub(crate) async fn post(&mut self, path: &str, body: Bytes) -> Result<Answer> {
+        self.send(Method::POST, path, body).await
+    }
+
+    pub(crate) async fn get(&mut self, path: &str) -> Result<Answer> {
+        self.send(Method::GET, path, Bytes::new()).await
+    }
+
+    /// Connects again after a failure, so that the next request has a good connection.
+    async fn send(&mut self, method: Method, path: &str, body: Bytes) -> Result<Answer> {
         let request = Request::builder()
-            .method(Method::POST)
+            .method(method)
             .uri(path)
             .header(HOST, &self.authority)
             .header(AUTHORIZATION, format!("Bearer {}", self.token))
@@ -46,12 +61,12 @@ impl Connection {
         answer
     }
 
-    async fn exchange(&mut self, request: Request<Full<Bytes>>) -> Result<StatusCode> {
+    async fn exchange(&mut self, request: Request<Full<Bytes>>) -> Result<Answer> {
         self.sender.ready().await?;
         let answer = self.sender.send_request(request).await?;
         let status = answer.status();
-        answer.into_body().collect().await?;
-        Ok(status)
+        let body = answer.into_body().collect().await?.to_bytes();
+        Ok(Answer { status, body })
     }
 }
 

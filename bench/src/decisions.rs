@@ -5,14 +5,18 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use audit::ResourceNames;
 use deployment::Deployment;
-use domain::ProductId;
+use domain::{OrderStatus, ProductId};
 use jiff::{SignedDuration, Timestamp};
 use store::audit::{OrderEntry, Segment};
 
 use crate::latency::Latencies;
+use crate::queue_filler::QueueFiller;
 
 /// How long the last decisions may take.
-const TIMEOUT: Duration = Duration::from_secs(120);
+const TIMEOUT: Duration = Duration::from_secs(300);
+
+/// The pause between two looks at the queue.
+const LOOK: Duration = Duration::from_millis(50);
 
 /// The tables and the queue of the measured shop.
 #[derive(Debug, Clone)]
@@ -21,8 +25,9 @@ pub(crate) struct Ledger(audit::Shop);
 /// The decided orders of a run.
 #[derive(Debug)]
 pub(crate) struct Decisions {
-    /// Accepted and rejected orders.
-    pub(crate) count: u64,
+    /// When each order was decided, accepted or rejected.
+    decided_at: Vec<Timestamp>,
+    pub(crate) rejected: u64,
     /// From the first submission to the last decision.
     pub(crate) took: Duration,
     /// From submission to decision.
@@ -36,14 +41,26 @@ impl Ledger {
             .map(Ledger)
     }
 
+    /// The number of checkouts that are not decided yet.
+    pub(crate) async fn backlog(&self) -> Result<u64> {
+        Ok(self.0.backlog().await?)
+    }
+
+    pub(crate) fn queue_filler(&self) -> QueueFiller {
+        QueueFiller {
+            client: self.0.sqs.clone(),
+            queue_url: self.0.queue_url.clone(),
+        }
+    }
+
     /// Waits until the queue is empty.
     pub(crate) async fn wait_until_empty(&self) -> Result<()> {
         let give_up = Instant::now() + TIMEOUT;
-        while self.0.backlog().await? > 0 {
+        while self.backlog().await? > 0 {
             if Instant::now() > give_up {
                 bail!("the queue was not empty after {TIMEOUT:?}");
             }
-            tokio::time::sleep(Duration::from_millis(200)).await;
+            tokio::time::sleep(LOOK).await;
         }
         Ok(())
     }
@@ -51,7 +68,8 @@ impl Ledger {
     /// The orders of a product.
     pub(crate) async fn decisions(&self, product: ProductId) -> Result<Decisions> {
         let mut decisions = Decisions {
-            count: 0,
+            decided_at: Vec::new(),
+            rejected: 0,
             took: Duration::ZERO,
             latencies: Latencies::new(),
         };
@@ -80,16 +98,60 @@ impl Ledger {
 
 impl Decisions {
     fn add(&mut self, order: &OrderEntry) {
-        self.count += 1;
+        self.decided_at.push(order.decided_at);
+        self.rejected += u64::from(order.status == OrderStatus::Rejected);
         let took = order.decided_at.duration_since(order.submitted_at);
         self.latencies.record(positive(took));
     }
 
+    /// Accepted and rejected orders.
+    pub(crate) fn count(&self) -> u64 {
+        self.decided_at.len() as u64
+    }
+
+    /// From that time to the last decision.
+    pub(crate) fn last_since(&self, begin: Timestamp) -> Duration {
+        let last = self.decided_at.iter().max();
+        last.map_or(Duration::ZERO, |last| positive(last.duration_since(begin)))
+    }
+
+    /// The decisions in each second from that time on.
+    pub(crate) fn each_second_from(&self, begin: Timestamp) -> Vec<u64> {
+        let mut seconds = Vec::new();
+        for decided_at in self.decided_at.iter().filter(|it| **it >= begin) {
+            let second = positive(decided_at.duration_since(begin)).as_secs() as usize;
+            if seconds.len() <= second {
+                seconds.resize(second + 1, 0);
+            }
+            seconds[second] += 1;
+        }
+        seconds
+    }
+
     pub(crate) fn per_second(&self) -> f64 {
-        self.count as f64 / self.took.as_secs_f64().max(f64::EPSILON)
+        self.count() as f64 / self.took.as_secs_f64().max(f64::EPSILON)
     }
 }
 
 fn positive(duration: SignedDuration) -> Duration {
     Duration::try_from(duration).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn decisions_are_counted_by_the_second() {
+        let at = |milliseconds| Timestamp::from_millisecond(milliseconds).unwrap();
+        let decisions = Decisions {
+            decided_at: [900, 3_999, 1_000, 1_999].map(at).into(),
+            rejected: 0,
+            took: Duration::ZERO,
+            latencies: Latencies::new(),
+        };
+        let begin = at(1_000);
+        assert_eq!(decisions.each_second_from(begin), [2, 0, 1]);
+        assert_eq!(decisions.last_since(begin), Duration::from_millis(2_999));
+    }
 }

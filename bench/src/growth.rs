@@ -50,5 +50,5 @@ pub(crate) async fn measure(arguments: &Arguments) -> Result<()> {
         "With {orders} orders in the books: {:+.1} % decided orders a second",
         change * 100.0
     );
-    arguments.load.write(&both)
+    arguments.load.json.write(&both)
 }

@@ -18,6 +18,14 @@ pub(crate) struct Percentiles {
     pub(crate) max: f64,
 }
 
+impl Percentiles {
+    /// The median, the 95th percentile and the longest, as text.
+    pub(crate) fn with_max(self) -> String {
+        let Percentiles { p50, p95, max, .. } = self;
+        format!("{p50:.1} / {p95:.1} / {max:.1}")
+    }
+}
+
 impl Latencies {
     pub(crate) fn new() -> Latencies {
         Latencies(Histogram::new(3).expect("three digits are a precision"))

@@ -1,7 +1,7 @@
 //! Runs a rush and measures it.
 
-use std::collections::BTreeMap;
-use std::time::Duration;
+use std::fmt;
+use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use deployment::Deployment;
@@ -11,21 +11,28 @@ use loadtest::{LocalShop, Profile, Shelves};
 
 use crate::arrival::Arrival;
 use crate::buyers::{self, Route, Rush};
+use crate::counts::Counts;
 use crate::decisions::Ledger;
-use crate::measurement::{Measurement, Mode};
+use crate::latency::Latencies;
+use crate::measurement::{Measurement, Mode, QueueFigures};
 use crate::naive;
-use crate::processor::ProcessorTimes;
+use crate::processor::{MicrosPerOrder, ProcessorTimes};
+use crate::shopper::Shopper;
 
 /// More units than any measurement sells.
 pub(crate) const PLENTY: Units = 1_000_000_000;
 
+/// The pause between two looks of the shopper that watches a rush, as the closed loop of the load test has it.
+const WATCHING_POLL: Duration = Duration::from_millis(50);
+
 /// A shop to measure, with access to its tables.
 pub(crate) struct Bench {
+    /// How it was opened, or where it is.
+    pub(crate) name: String,
     pub(crate) shop: LocalShop,
     pub(crate) deployment: Deployment,
     pub(crate) shelves: Shelves,
     pub(crate) ledger: Ledger,
-    pub(crate) opening: Opening,
 }
 
 /// The way a shop is opened. By default its functions do no work that they would not do on AWS, too.
@@ -47,6 +54,18 @@ pub(crate) struct Plan {
     pub(crate) units: Units,
 }
 
+impl fmt::Display for Opening {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Opening { realism, traces } = *self;
+        f.write_str(if realism {
+            "realism aws"
+        } else {
+            "realism off"
+        })?;
+        f.write_str(if traces { ", traces" } else { "" })
+    }
+}
+
 impl Bench {
     /// Opens a shop on free ports, in the release build.
     pub(crate) async fn open(opening: Opening) -> Result<Bench> {
@@ -57,22 +76,19 @@ impl Bench {
         if !opening.traces {
             arguments.push("--no-traces");
         }
-        Self::of(
-            LocalShop::start(Profile::Release, &arguments).await?,
-            opening,
-        )
-        .await
+        let shop = LocalShop::start(Profile::Release, &arguments).await?;
+        Self::of(shop, opening.to_string()).await
     }
 
-    /// Measures a shop that is open.
-    pub(crate) async fn of(shop: LocalShop, opening: Opening) -> Result<Bench> {
+    /// Measures a shop that is open, under this name.
+    pub(crate) async fn of(shop: LocalShop, name: String) -> Result<Bench> {
         let deployment = Deployment::at(&shop.aws_url).await?;
         Ok(Bench {
             shelves: Shelves::of(&deployment).await?,
             ledger: Ledger::of(&deployment).await?,
             shop,
             deployment,
-            opening,
+            name,
         })
     }
 
@@ -95,12 +111,7 @@ impl Bench {
             Mode::Naive => self.naively(plan, product).await?,
         };
         let used = ProcessorTimes::now(&self.shop).await?.since(&before);
-        let orders = measurement.decided.max(1) as f64;
-        measurement.processor_micros_per_order = used
-            .into_iter()
-            .map(|(process, time)| (process, time.as_secs_f64() * 1e6 / orders))
-            .filter(|(_, micros)| *micros > 0.0)
-            .collect();
+        measurement.processor_micros_per_order = MicrosPerOrder::of(used, measurement.decided);
         Ok(measurement)
     }
 
@@ -117,11 +128,15 @@ impl Bench {
             duration: plan.duration,
             route,
         };
-        let before = self.shop.meter().await?;
-        let answers = buyers::rush(&self.shop, rush).await?;
+        let before = Counts::now(&self.shop).await?;
+        let (answers, seen) = tokio::try_join!(buyers::rush(&self.shop, rush), self.watch(rush))?;
+        let ended = Instant::now();
+        let left = self.ledger.backlog().await?;
         self.ledger.wait_until_empty().await?;
-        let metered = self.shop.meter().await?.since(&before);
+        let until_empty = ended.elapsed();
+        let counts = Counts::now(&self.shop).await?;
         let decisions = self.ledger.decisions(product).await?;
+        let batches = counts.since(&before, decisions.count());
         let accepted = match route {
             Route::Queued => StatusCode::ACCEPTED,
             Route::Direct => StatusCode::CREATED,
@@ -131,13 +146,38 @@ impl Bench {
             accepted_per_second: answers.per_second(accepted),
             sold_out_at_once: answers.of(StatusCode::CONFLICT),
             failures: answers.failures(),
-            stock_writes: metered.transactions,
-            decided: decisions.count,
+            stock_writes: batches.stock_writes,
+            queue: (route == Route::Queued).then(|| QueueFigures {
+                left,
+                seconds_until_empty: until_empty.as_secs_f64(),
+                seen_ms: seen.map(|seen| seen.percentiles()),
+                batches,
+            }),
+            decided: decisions.count(),
             decided_per_second: decisions.per_second(),
             acceptance_ms: answers.latencies.percentiles(),
             decision_ms: decisions.latencies.percentiles(),
             ..self.blank(plan)
         })
+    }
+
+    /// Watches a rush as one more shopper, from its click to the decision that it sees. Where buyers return as soon as
+    /// they are served, its requests would take time from theirs.
+    async fn watch(&self, rush: Rush) -> Result<Option<Latencies>> {
+        if rush.route == Route::Direct || rush.arrival == Arrival::Closed {
+            return Ok(None);
+        }
+        let product = rush.product;
+        let mut shopper = Shopper::sign_in(&self.shop, "watcher", product, WATCHING_POLL).await?;
+        let until = Instant::now() + rush.duration;
+        let mut seen = Latencies::new();
+        while Instant::now() < until {
+            let Some(wait) = shopper.buy().await? else {
+                break;
+            };
+            seen.record(wait.seen);
+        }
+        Ok(Some(seen))
     }
 
     async fn naively(&self, plan: Plan, product: ProductId) -> Result<Measurement> {
@@ -166,8 +206,7 @@ impl Bench {
     fn blank(&self, plan: Plan) -> Measurement {
         Measurement {
             mode: plan.mode,
-            realism: self.opening.realism,
-            traces: self.opening.traces,
+            shop: self.name.clone(),
             buyers: plan.buyers,
             offered_per_second: match plan.arrival {
                 Arrival::Closed => None,
@@ -183,7 +222,8 @@ impl Bench {
             stock_writes: 0,
             acceptance_ms: Default::default(),
             decision_ms: Default::default(),
-            processor_micros_per_order: BTreeMap::new(),
+            queue: None,
+            processor_micros_per_order: MicrosPerOrder::default(),
         }
     }
 }

@@ -1,11 +1,12 @@
 //! A measurement, and its tables.
 
-use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::counts::BatchFigures;
 use crate::latency::Percentiles;
+use crate::processor::MicrosPerOrder;
 
 /// The way in which the shop sells.
 #[derive(
@@ -24,12 +25,9 @@ pub(crate) enum Mode {
 /// The result of a rush.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Measurement {
+    /// How the shop was opened, or where it is.
+    pub(crate) shop: String,
     pub(crate) mode: Mode,
-    /// Whether the emulator had AWS's latencies and contention.
-    pub(crate) realism: bool,
-    /// Whether the functions sent their traces to the emulator.
-    #[serde(default)]
-    pub(crate) traces: bool,
     /// Buyers at once.
     pub(crate) buyers: usize,
     /// Buyers a second, if they arrived at a constant rate.
@@ -47,8 +45,23 @@ pub(crate) struct Measurement {
     pub(crate) acceptance_ms: Percentiles,
     /// From submission to decision, in milliseconds.
     pub(crate) decision_ms: Percentiles,
-    /// Processor time for each decided order, by process, in microseconds.
-    pub(crate) processor_micros_per_order: BTreeMap<String, f64>,
+    /// Only where there is a queue.
+    pub(crate) queue: Option<QueueFigures>,
+    pub(crate) processor_micros_per_order: MicrosPerOrder,
+}
+
+/// What happened behind the queue.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct QueueFigures {
+    /// Checkouts that were not decided when the last was accepted.
+    pub(crate) left: u64,
+    /// From the last acceptance until every order was there to be seen, and its message gone.
+    pub(crate) seconds_until_empty: f64,
+    /// From the click until a shopper that polls saw the decision, in milliseconds. Only where buyers arrive at a
+    /// constant rate.
+    pub(crate) seen_ms: Option<Percentiles>,
+    #[serde(flatten)]
+    pub(crate) batches: BatchFigures,
 }
 
 impl Measurement {
@@ -73,10 +86,9 @@ pub(crate) fn table(measurements: &[Measurement]) -> impl fmt::Display {
     fmt::from_fn(move |f| {
         writeln!(
             f,
-            "{:<7} {:>8} {:>7} {:>7} {:>9} | {:>10} {:>10} | {:>26} | {:>29} | {:>8} {:>8}",
+            "{:<24} {:<7} {:>7} {:>9} | {:>10} {:>10} | {:>26} | {:>29} | {:>8} {:>8}",
+            "shop",
             "mode",
-            "realism",
-            "traces",
             "buyers",
             "offered/s",
             "accepted/s",
@@ -92,10 +104,9 @@ pub(crate) fn table(measurements: &[Measurement]) -> impl fmt::Display {
                 .map_or("-".to_owned(), |rate| format!("{rate:.0}"));
             writeln!(
                 f,
-                "{:<7} {:>8} {:>7} {:>7} {:>9} | {:>10.0} {:>10.0} | {:>26} | {:>29} | {:>8} {:>8}",
+                "{:<24} {:<7} {:>7} {:>9} | {:>10.0} {:>10.0} | {:>26} | {:>29} | {:>8} {:>8}",
+                one.shop,
                 one.mode,
-                if one.realism { "aws" } else { "off" },
-                if one.traces { "on" } else { "off" },
                 one.buyers,
                 offered,
                 one.accepted_per_second,
@@ -113,15 +124,40 @@ pub(crate) fn table(measurements: &[Measurement]) -> impl fmt::Display {
     })
 }
 
-/// The processor time for each order, as a table of processes.
-pub(crate) fn processor_table(one: &Measurement) -> impl fmt::Display {
+/// Where the processor time of a measurement went, and what happened behind the queue.
+pub(crate) fn details(one: &Measurement) -> impl fmt::Display {
     fmt::from_fn(move |f| {
-        writeln!(f, "processor time for each order ({}):", one.mode)?;
-        for (process, micros) in &one.processor_micros_per_order {
-            writeln!(f, "  {process:<20} {micros:>8.0} µs")?;
+        write!(f, "{}, {}: ", one.shop, one.mode)?;
+        writeln!(f, "{}", one.processor_micros_per_order)?;
+        match &one.queue {
+            Some(queue) => writeln!(f, "{queue}"),
+            None => Ok(()),
         }
-        Ok(())
     })
+}
+
+impl fmt::Display for QueueFigures {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(
+            f,
+            "  {} checkouts in the queue at the last acceptance, none {:.1} s later",
+            self.left, self.seconds_until_empty
+        )?;
+        let batches = self.batches;
+        writeln!(
+            f,
+            "  {:.1} orders a batch, {:.1} a stock write, {:.2} write units an order",
+            batches.orders_per_batch, batches.orders_per_stock_write, batches.write_units_per_order
+        )?;
+        match self.seen_ms {
+            Some(seen) => writeln!(
+                f,
+                "  a shopper saw its decision after {} ms (p50 / p95 / max)",
+                seen.with_max()
+            ),
+            None => Ok(()),
+        }
+    }
 }
 
 fn latencies(percentiles: Percentiles) -> String {

@@ -77,9 +77,7 @@ async fn buy(
     let mut outcome = Outcome::new();
     while let Some(arrived) = schedule.next().await {
         let checkout = checkout(&user, product)?;
-        let report = settlement
-            .decide(checkout, Instant::now() + DEADLINE)
-            .await;
+        let report = settlement.decide(checkout, Instant::now() + DEADLINE).await;
         outcome.decided += report.settled.len() as u64;
         outcome.undecided += (report.unsettled.len() + report.refused.len()) as u64;
         outcome.transactions += u64::from(report.transactions);

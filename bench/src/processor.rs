@@ -1,11 +1,13 @@
 //! Reads the processor time of processes from /proc.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::fs;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
 use loadtest::LocalShop;
+use serde::{Deserialize, Serialize};
 
 /// Clock ticks a second in /proc, on every Linux that Rust runs on.
 /// Source: proc_pid_stat(5), and `USER_HZ`, which is 100 on all of these.
@@ -41,6 +43,30 @@ impl ProcessorTimes {
             *used.entry(process.0.clone()).or_default() += time.saturating_sub(then);
         }
         used
+    }
+}
+
+/// Processor time for each decided order, by process, in microseconds.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub(crate) struct MicrosPerOrder(BTreeMap<String, f64>);
+
+impl MicrosPerOrder {
+    pub(crate) fn of(used: BTreeMap<String, Duration>, orders: u64) -> MicrosPerOrder {
+        let micros = |time: Duration| time.as_secs_f64() * 1e6 / orders.max(1) as f64;
+        let each = used
+            .into_iter()
+            .map(|(process, time)| (process, micros(time)));
+        MicrosPerOrder(each.filter(|(_, micros)| *micros > 0.0).collect())
+    }
+}
+
+impl fmt::Display for MicrosPerOrder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "processor time for each order:")?;
+        for (process, micros) in &self.0 {
+            writeln!(f, "  {process:<20} {micros:>8.0} µs")?;
+        }
+        Ok(())
     }
 }
 

@@ -1,14 +1,14 @@
 //! Measures many buyers of one product: batches compared with a transaction for each buyer.
 
-use anyhow::{Context, Result};
-use clap::{Args, ValueEnum};
+use anyhow::Result;
+use clap::Args;
 use domain::Units;
-use loadtest::LocalShop;
 
 use crate::arrival::Arrival;
 use crate::load::Load;
-use crate::measure::{Bench, Opening, PLENTY, Plan};
-use crate::measurement::{Mode, processor_table, table};
+use crate::measure::{PLENTY, Plan};
+use crate::measurement::{Measurement, Mode, details, table};
+use crate::shops::Shops;
 
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Arguments {
@@ -23,22 +23,8 @@ pub(crate) struct Arguments {
     /// Units of the product [default: plenty]
     #[arg(long, value_name = "NUMBER", default_value_t = PLENTY, hide_default_value = true)]
     units: Units,
-    /// Whether the emulator has AWS's latencies and contention [default: one after the other]
-    #[arg(long, value_enum)]
-    realism: Option<Realism>,
-    /// Let the functions send their traces to the emulator, to measure the cost
-    #[arg(long)]
-    traces: bool,
-    /// Measure the shop with this AWS endpoint, such as http://127.0.0.1:4566 [default: a shop that is opened for the
-    /// measurement]
-    #[arg(long, visible_alias = "edge-url", value_name = "URL", conflicts_with_all = ["realism", "traces"])]
-    aws_url: Option<String>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Realism {
-    Off,
-    Aws,
+    #[command(flatten)]
+    shops: Shops,
 }
 
 pub(crate) async fn measure(arguments: &Arguments) -> Result<()> {
@@ -46,33 +32,19 @@ pub(crate) async fn measure(arguments: &Arguments) -> Result<()> {
         [] => &[Mode::Batch, Mode::Naive],
         chosen => chosen,
     };
-    let realism = match arguments.realism {
-        Some(chosen) => vec![chosen == Realism::Aws],
-        None if arguments.aws_url.is_some() => vec![false],
-        None => vec![false, true],
-    };
-    let mut measurements = Vec::new();
-    for realism in realism {
-        let bench = open(arguments, realism).await?;
+    let by_shop = arguments.shops.measure(async |bench| {
+        let mut measured = Vec::new();
         for mode in modes {
-            measurements.push(bench.measure(plan(arguments, *mode)).await?);
+            measured.push(bench.measure(plan(arguments, *mode)).await?);
         }
-    }
+        Ok(measured)
+    });
+    let measurements: Vec<Measurement> = by_shop.await?.into_iter().flatten().collect();
     for one in &measurements {
-        println!("{}", processor_table(one));
+        println!("{}", details(one));
     }
     println!("{}", table(&measurements));
-    arguments.load.write(&measurements)
-}
-
-async fn open(arguments: &Arguments, realism: bool) -> Result<Bench> {
-    let Some(url) = &arguments.aws_url else {
-        let traces = arguments.traces;
-        return Bench::open(Opening { realism, traces }).await;
-    };
-    let shop = LocalShop::find(url).await?;
-    let shop = shop.with_context(|| format!("nothing answers at {url}"))?;
-    Bench::of(shop, Opening::default()).await
+    arguments.load.json.write(&measurements)
 }
 
 fn plan(arguments: &Arguments, mode: Mode) -> Plan {

@@ -47,5 +47,5 @@ pub(crate) async fn measure(arguments: &Arguments) -> Result<()> {
         "answer p50/p95/p99 ms: {:.1} / {:.1} / {:.1}",
         measured.acceptance_ms.p50, measured.acceptance_ms.p95, measured.acceptance_ms.p99
     );
-    arguments.load.write(&measured)
+    arguments.load.json.write(&measured)
 }
