@@ -55,6 +55,16 @@ impl Template {
         self
     }
 
+    /// Lets the checkout queue invoke nothing: the test invokes checkout-batch itself, with [`Shop::take_checkouts`].
+    #[must_use]
+    pub fn without_checkout_events(self) -> Self {
+        let batch_size = "BatchSize: !Ref CheckoutBatchSize";
+        self.replace(
+            batch_size,
+            &format!("{batch_size}\n            Enabled: false"),
+        )
+    }
+
     /// Gives DynamoDB and SQS the latencies and the contention of AWS.
     #[must_use]
     pub fn realistic(mut self) -> Self {

@@ -1,4 +1,5 @@
-//! Measures bursts of buyers. There is one test in this program, so that no other test runs at the same time.
+//! Measures a lone checkout and bursts of buyers. There is one test in this program, so that no other test runs at the
+//! same time.
 
 use std::time::{Duration, Instant};
 
@@ -10,13 +11,37 @@ const ORDERS: usize = 500;
 const CONNECTIONS: usize = 20;
 const DECIDED_WITHIN: Duration = Duration::from_secs(2);
 
+const LONE_CHECKOUTS: usize = 11;
+const LONE_DECIDED_WITHIN: Duration = Duration::from_millis(100);
+
 /// What the event source delivers; the function gathers the others itself.
 const DELIVERED: usize = 10;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_burst_is_decided_in_two_seconds_and_a_full_queue_in_one_transaction() {
+async fn a_lone_checkout_a_burst_and_a_full_queue_are_decided_in_time() {
+    a_lone_checkout_is_decided_within_100_ms_of_the_invocation().await;
     a_burst_is_decided_in_two_seconds().await;
     a_full_queue_is_decided_in_one_transaction().await;
+}
+
+async fn a_lone_checkout_is_decided_within_100_ms_of_the_invocation() {
+    let shop = Shop::open_with(&Template::default().without_checkout_events()).await;
+    let lamp = shop.stocked("Lamp", "129.90", 100).await;
+    let ada = shop.shopper("ada").await;
+    let mut times = Vec::new();
+    for _ in 0..LONE_CHECKOUTS {
+        let order_id = ada.buy(&[(lamp, 1)]).await;
+        let delivered = shop.take_checkouts(1).await;
+        let invoked = Instant::now();
+        shop.invoke("checkout-batch", &delivered).await;
+        times.push(invoked.elapsed());
+        let order = ada.get(&format!("/orders/{order_id}")).await.expect(200);
+        assert_eq!(order.body["status"], "WAITING_PAYMENT", "{order}");
+    }
+    times.sort_unstable();
+    let median = times[LONE_CHECKOUTS / 2];
+    println!("a lone checkout is decided in {median:?}, between {times:?}");
+    assert!(median < LONE_DECIDED_WITHIN, "{times:?}");
 }
 
 async fn a_burst_is_decided_in_two_seconds() {
@@ -38,12 +63,11 @@ async fn a_burst_is_decided_in_two_seconds() {
 }
 
 async fn a_full_queue_is_decided_in_one_transaction() {
-    let batch_size = "BatchSize: !Ref CheckoutBatchSize";
-    let without_event_source = Template::default()
-        .replace(batch_size, &format!("{batch_size}\n            Enabled: false"))
+    let template = Template::default()
+        .without_checkout_events()
         // Time enough for a slow machine.
         .parameter("GatherMilliseconds", 1_000);
-    let shop = Shop::open_with(&without_event_source).await;
+    let shop = Shop::open_with(&template).await;
     buy_all(&shop).await;
     let delivered = shop.take_checkouts(DELIVERED).await;
     let answer = shop.invoke("checkout-batch", &delivered).await;

@@ -112,7 +112,9 @@ async fn the_sweep_closes_the_decision_of_a_killed_batch() {
 /// Kills checkout-batch at this moment, and lets only the sweep run. Returns how many orders had been entered before.
 async fn killed_and_swept(moment: Moment) -> usize {
     let proxy = Proxy::open().await;
-    let shop = proxy.shop(without_event_source()).await;
+    let shop = proxy
+        .shop(Template::default().without_checkout_events())
+        .await;
     let lamp = shop.stocked("Lamp", "129.90", SCARCE).await;
     let ada = shop.shopper("ada").await;
     let order_ids = buy(&ada, lamp).await;
@@ -153,7 +155,9 @@ async fn killed_and_swept(moment: Moment) -> usize {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_sweep_finishes_what_a_killed_sweep_left() {
     let proxy = Proxy::open().await;
-    let shop = proxy.shop(without_event_source()).await;
+    let shop = proxy
+        .shop(Template::default().without_checkout_events())
+        .await;
     let lamp = shop.stocked("Lamp", "129.90", PLENTY).await;
     let ada = shop.shopper("ada").await;
     buy(&ada, lamp).await;
@@ -181,7 +185,9 @@ async fn the_sweep_finishes_what_a_killed_sweep_left() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_sweep_returns_the_units_of_a_commit_that_lands_late() {
     let proxy = Proxy::open().await;
-    let shop = proxy.shop(without_event_source()).await;
+    let shop = proxy
+        .shop(Template::default().without_checkout_events())
+        .await;
     let lamp = shop.stocked("Lamp", "129.90", PLENTY).await;
     let ada = shop.shopper("ada").await;
     let order_ids = buy(&ada, lamp).await;
@@ -234,13 +240,6 @@ async fn a_checkout_that_time_did_not_suffice_for_comes_again_at_once() {
 }
 
 // --- What the cases share ---------------------------------------------------------------------------
-
-/// A template in which the queue invokes nothing: the test invokes checkout-batch itself.
-fn without_event_source() -> Template {
-    let batch_size = "BatchSize: !Ref CheckoutBatchSize";
-    let disabled = format!("{batch_size}\n            Enabled: false");
-    Template::default().replace(batch_size, &disabled)
-}
 
 async fn buy(ada: &Shopper<'_>, lamp: ProductId) -> Vec<String> {
     let one = [(lamp, 1)];
