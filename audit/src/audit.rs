@@ -2,8 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use store::StoreError;
+use store::audit::RECORD_KEPT;
 
 use crate::reading::{Due, Progress, Reading};
 use crate::report::{Report, Verdict};
@@ -11,6 +12,15 @@ use crate::shop::Shop;
 
 /// The pause between two readings.
 const PAUSE: Duration = Duration::from_secs(1);
+
+/// The age from which an open decision is a fault. The sweep closes decisions that their owners left open. It runs
+/// once a minute and takes those that are older than ten seconds, so an honest one is closed after 70 s and the time
+/// that the sweep itself takes.
+const DECISION_CLOSED_AFTER: Duration = Duration::from_secs(90);
+
+/// How much earlier than its time to live ends a decision's record is allowed to be missing. The audit's clock is not
+/// DynamoDB's.
+const RECORD_MARGIN: SignedDuration = SignedDuration::from_hours(24);
 
 /// How long the audit waits, and how late the shop may be, before it is a fault.
 #[derive(Debug, Clone, Copy)]
@@ -30,6 +40,10 @@ impl WaitLimits {
         Due {
             submitted_until: ago(self.decision),
             unpaid_until: ago(self.expiry),
+            open_until: ago(DECISION_CLOSED_AFTER),
+            recorded_from: now
+                .checked_sub(RECORD_KEPT - RECORD_MARGIN)
+                .unwrap_or(Timestamp::MIN),
         }
     }
 }
@@ -107,6 +121,8 @@ mod tests {
                 products: BTreeMap::new(),
                 orders: 0,
                 carts: 0,
+                decisions: 0,
+                open_decisions: 0,
                 faults,
             },
             at_rest,
@@ -121,7 +137,12 @@ mod tests {
 
     #[test]
     fn an_imbalance_is_read_twice_before_it_is_reported() {
-        for fault in [Fault::Oversold, Fault::LostUnits, Fault::Undecided] {
+        for fault in [
+            Fault::Oversold,
+            Fault::LostUnits,
+            Fault::Undecided,
+            Fault::MissingOrder,
+        ] {
             assert_eq!(judge(&reading(false, Some(fault)), true), None);
             assert_eq!(judge(&reading(true, Some(fault)), false), None);
             assert_eq!(judge(&reading(true, Some(fault)), true), Some(Verdict::Off));
@@ -130,7 +151,13 @@ mod tests {
 
     #[test]
     fn a_fault_that_no_change_explains_is_reported_at_once() {
-        for fault in [Fault::NegativeStock, Fault::DamagedOrder, Fault::WrongTotal] {
+        for fault in [
+            Fault::NegativeStock,
+            Fault::DamagedOrder,
+            Fault::WrongTotal,
+            Fault::UnknownDecision,
+            Fault::StaysOpen,
+        ] {
             assert_eq!(
                 judge(&reading(false, Some(fault)), false),
                 Some(Verdict::Off)

@@ -16,10 +16,20 @@ pub enum Fault {
     LostUnits,
     /// I2: a stock entry cannot be read.
     DamagedStock,
+    /// I2: the record or the open marker of a decision cannot be read, so its units are unknown.
+    DamagedDecision,
+    /// I2: an open decision can never be closed: its record or the cart of an order is missing or damaged.
+    UnfinishableDecision,
+    /// I2: an order names a decision that never was: no stock was taken for it by that decision.
+    UnknownDecision,
     /// I3: a cart was submitted and never decided.
     Undecided,
     /// I3: a cart cannot be read, so it is unknown whether it was submitted.
     DamagedCart,
+    /// I3: a closed decision accepted an order that does not exist.
+    MissingOrder,
+    /// I3: a decision was made long ago, and its orders are not all entered.
+    StaysOpen,
     /// An order's time to pay ended long ago, and it still holds its units.
     Overdue,
     /// I4: an order is not as the shop writes it: a line is missing or malformed, or the status is unknown.
@@ -34,10 +44,19 @@ impl Fault {
         match self {
             Fault::NegativeStock => "I1 stock below zero",
             Fault::Oversold => "I2 oversold: orders hold more than was ever stocked",
-            Fault::LostUnits => "I2 lost: units neither on the shelf nor in an order",
+            Fault::LostUnits => {
+                "I2 lost: units neither on the shelf, nor in an order, nor in an open decision"
+            }
             Fault::DamagedStock => "I2 stock entries that cannot be read",
+            Fault::DamagedDecision => "I2 decisions whose record or open marker cannot be read",
+            Fault::UnfinishableDecision => "I2 open decisions that can never be closed",
+            Fault::UnknownDecision => "I2 orders that name a decision that never was",
             Fault::Undecided => "I3 carts that were submitted and never decided",
             Fault::DamagedCart => "I3 carts that cannot be read",
+            Fault::MissingOrder => {
+                "I3 orders that a closed decision accepted and that do not exist"
+            }
+            Fault::StaysOpen => "I3 decisions that stay open",
             Fault::Overdue => "orders that should have expired unpaid and still hold their units",
             Fault::DamagedOrder => "I4 orders that are not whole",
             Fault::WrongTotal => "I4 orders whose total is not that of their lines",
@@ -46,7 +65,19 @@ impl Fault {
 
     /// Whether tables that change while they are read can show this fault without having it.
     pub fn may_be_transient(self) -> bool {
-        matches!(self, Fault::Oversold | Fault::LostUnits | Fault::Undecided)
+        match self {
+            Fault::Oversold | Fault::LostUnits | Fault::Undecided | Fault::MissingOrder => true,
+            Fault::NegativeStock
+            | Fault::DamagedStock
+            | Fault::DamagedDecision
+            | Fault::UnfinishableDecision
+            | Fault::UnknownDecision
+            | Fault::DamagedCart
+            | Fault::StaysOpen
+            | Fault::Overdue
+            | Fault::DamagedOrder
+            | Fault::WrongTotal => false,
+        }
     }
 }
 

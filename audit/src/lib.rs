@@ -3,13 +3,15 @@
 //! These rules are checked for every product and every order:
 //!
 //! - I1: no stock is negative.
-//! - I2: every unit ever stocked is available or held by an order.
-//! - I3: every submitted cart has its decision.
+//! - I2: every unit ever stocked is available, held by an order, or taken by an open decision for an order that is
+//!   not entered yet.
+//! - I3: every submitted cart has its decision, every decision is closed soon, and the orders that it accepted exist.
 //! - I4: an order holds all its lines, and its total is theirs.
 //!
 //! I2 and I3 hold only while nothing changes, and DynamoDB has no snapshot of whole tables. So the audit reads the
-//! stock before and after everything else and asks the queue for its length. An imbalance counts only if the stock
-//! did not change and the queue was empty, and it is reported only after a second reading shows it again.
+//! stock and the open decisions before and after everything else and asks the queue for its length. An imbalance
+//! counts only if neither changed and the queue was empty, and it is reported only after a second reading shows it
+//! again.
 
 mod audit;
 mod books;
@@ -19,7 +21,7 @@ mod report;
 mod shop;
 
 pub use audit::{WaitLimits, audit};
-pub use books::{Balance, BooksRead, OrdersRead, StockRead};
+pub use books::{Balance, BooksRead, OpenRead, OrdersRead, StockRead};
 pub use fault::{Fault, Faults};
 pub use reading::Progress;
 pub use report::{Report, Verdict};

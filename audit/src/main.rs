@@ -12,6 +12,9 @@ use deployment::{Deployment, DeploymentArguments};
 
 /// Proves from the tables that nothing was lost or oversold. It only reads.
 ///
+/// Every unit must be on the shelf, in an order that holds stock, or in an open decision whose order is not entered
+/// yet. Decisions may be open, but not for longer than a minute and a half.
+///
 /// Exit code 0: the books balance. 1: a rule is broken. 2: no verdict, because the tables could not be read or
 /// kept changing.
 #[derive(Debug, Parser)]
@@ -20,10 +23,10 @@ struct Arguments {
     deployment: DeploymentArguments,
     #[command(flatten)]
     names: ResourceNames,
-    /// Seconds to wait for the queue to be empty and the stock to stop changing
+    /// Seconds to wait for the queue to be empty, and for stock and open decisions to stop changing
     #[arg(long, value_name = "SECONDS", default_value_t = 60)]
     wait: u64,
-    /// Seconds after which a submitted cart must have become an order
+    /// Seconds after which a submitted cart must be decided
     #[arg(long, value_name = "SECONDS", default_value_t = 60)]
     grace: u64,
     /// Seconds after the end of its payment window by which an unpaid order must have expired

@@ -41,8 +41,8 @@ impl Report {
         products.sort_by_key(|(_, units)| units.surplus() == 0);
         writeln!(
             f,
-            "{:<36} {:>12} {:>12} {:>12}  balanced",
-            "product", "supply", "available", "held"
+            "{:<36} {:>12} {:>12} {:>12} {:>12}  balanced",
+            "product", "supply", "available", "held", "unentered"
         )?;
         for (product, units) in products.iter().take(most) {
             let balanced = match units.surplus() {
@@ -53,10 +53,11 @@ impl Report {
                 supply,
                 available,
                 held,
+                unentered,
             } = units;
             writeln!(
                 f,
-                "{product:<36} {supply:>12} {available:>12} {held:>12}  {balanced}"
+                "{product:<36} {supply:>12} {available:>12} {held:>12} {unentered:>12}  {balanced}"
             )?;
         }
         if let Some(rest @ 1..) = products.len().checked_sub(most) {
@@ -83,10 +84,13 @@ impl Report {
             products,
             orders,
             carts,
+            decisions,
+            open_decisions,
             ..
         } = &self.books;
         let read = format!(
-            "{} products, {orders} orders and {carts} carts read",
+            "{} products, {orders} orders, {carts} carts and {decisions} decisions \
+             ({open_decisions} open) read",
             products.len()
         );
         match self.verdict {

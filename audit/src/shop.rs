@@ -3,7 +3,7 @@
 use anyhow::Result;
 use deployment::Deployment;
 use store::StoreError;
-use store::audit::{Books, backlog};
+use store::audit::{Books, TableNames, backlog};
 
 /// The default number of parts of a table that are read at the same time.
 const SEGMENTS: u16 = 8;
@@ -20,6 +20,12 @@ pub struct ResourceNames {
     /// The Carts table [default: found by its name]
     #[arg(long, env = "CARTS_TABLE", value_name = "NAME")]
     carts_table: Option<String>,
+    /// The Decisions table [default: found by its name]
+    #[arg(long, env = "DECISIONS_TABLE", value_name = "NAME")]
+    decisions_table: Option<String>,
+    /// The OpenDecisions table [default: found by its name]
+    #[arg(long, env = "OPEN_DECISIONS_TABLE", value_name = "NAME")]
+    open_decisions_table: Option<String>,
     /// The checkout queue [default: found by its name]
     #[arg(long, env = "CHECKOUT_QUEUE_URL", value_name = "URL")]
     queue_url: Option<String>,
@@ -41,12 +47,27 @@ impl Shop {
         let table = async |logical_id, given: &Option<String>, flag| {
             deployment.table(logical_id, given.as_deref(), flag).await
         };
-        let stock = table("StockTable", &names.stock_table, "--stock-table").await?;
-        let orders = table("OrdersTable", &names.orders_table, "--orders-table").await?;
-        let carts = table("CartsTable", &names.carts_table, "--carts-table").await?;
+        let open_decisions = &names.open_decisions_table;
+        let tables = TableNames {
+            stock: table("StockTable", &names.stock_table, "--stock-table").await?,
+            orders: table("OrdersTable", &names.orders_table, "--orders-table").await?,
+            carts: table("CartsTable", &names.carts_table, "--carts-table").await?,
+            decisions: table(
+                "DecisionsTable",
+                &names.decisions_table,
+                "--decisions-table",
+            )
+            .await?,
+            open_decisions: table(
+                "OpenDecisionsTable",
+                open_decisions,
+                "--open-decisions-table",
+            )
+            .await?,
+        };
         let queue = names.queue_url.as_deref();
         Ok(Shop {
-            books: Books::new(deployment.dynamodb(), stock, orders, carts),
+            books: Books::new(deployment.dynamodb(), tables),
             sqs: deployment.sqs().clone(),
             queue_url: deployment
                 .queue("CheckoutQueue", queue, "--queue-url")

@@ -32,7 +32,9 @@ async fn the_exit_code_is_the_verdict() {
     let (code, output) = audit(&["--endpoint", &shop.endpoint]).await;
     assert_eq!(code, 0, "{output}");
     assert!(
-        output.contains("The books balance: 1 products, 3 orders and 3 carts read."),
+        output.contains(
+            "The books balance: 1 products, 3 orders, 3 carts and 1 decisions (0 open) read."
+        ),
         "{output}"
     );
 

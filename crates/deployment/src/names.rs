@@ -59,6 +59,8 @@ mod tests {
     fn tables_are_found_by_the_names_that_deployments_give_them() {
         let local = ["CartsTable", "StockTable"];
         assert_eq!(find_stock(&local, None).unwrap(), "StockTable");
+        let longer = ["OpenStockTable", "StockTable"];
+        assert_eq!(find_stock(&longer, None).unwrap(), "StockTable");
         let named = ["local-CartsTable", "local-StockTable"];
         assert_eq!(find_stock(&named, None).unwrap(), named[1]);
         assert_eq!(find_stock(&named, Some("local")).unwrap(), named[1]);

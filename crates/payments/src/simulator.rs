@@ -76,6 +76,7 @@ mod tests {
         };
         Order {
             state: OrderState::WaitingPayment { pay_by: now },
+            decision_id: None,
             decided_at: now,
             checkout,
         }

@@ -3,7 +3,6 @@
 //! expressions.
 
 #![warn(missing_docs)]
-#![warn(missing_docs)]
 
 pub mod audit;
 mod batch_get;
