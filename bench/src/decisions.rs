@@ -3,11 +3,10 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use audit::ResourceNames;
 use deployment::Deployment;
 use domain::{OrderStatus, ProductId};
 use jiff::{SignedDuration, Timestamp};
-use store::audit::{OrderEntry, Segment};
+use store::audit::{Books, OrderEntry, Segment, TableNames, backlog};
 
 use crate::latency::Latencies;
 use crate::queue_filler::QueueFiller;
@@ -18,9 +17,13 @@ const TIMEOUT: Duration = Duration::from_secs(300);
 /// The pause between two looks at the queue.
 const LOOK: Duration = Duration::from_millis(50);
 
-/// The tables and the queue of the measured shop.
+/// The orders and the checkout queue of the measured shop.
 #[derive(Debug, Clone)]
-pub(crate) struct Ledger(audit::Shop);
+pub(crate) struct Ledger {
+    books: Books,
+    sqs: aws_sdk_sqs::Client,
+    queue_url: String,
+}
 
 /// The decided orders of a run.
 #[derive(Debug)]
@@ -36,20 +39,34 @@ pub(crate) struct Decisions {
 
 impl Ledger {
     pub(crate) async fn of(deployment: &Deployment) -> Result<Ledger> {
-        audit::Shop::find(deployment, &ResourceNames::default())
-            .await
-            .map(Ledger)
+        // Only orders are read. So a release that lacks one of the other tables can be measured, too.
+        let tables = TableNames {
+            stock: String::new(),
+            orders: deployment
+                .table("OrdersTable", None, "ORDERS_TABLE")
+                .await?,
+            carts: String::new(),
+            decisions: String::new(),
+            open_decisions: String::new(),
+        };
+        Ok(Ledger {
+            books: Books::new(deployment.dynamodb(), tables),
+            sqs: deployment.sqs().clone(),
+            queue_url: deployment
+                .queue("CheckoutQueue", None, "CHECKOUT_QUEUE_URL")
+                .await?,
+        })
     }
 
     /// The number of checkouts that are not decided yet.
     pub(crate) async fn backlog(&self) -> Result<u64> {
-        Ok(self.0.backlog().await?)
+        Ok(backlog(&self.sqs, &self.queue_url).await?)
     }
 
     pub(crate) fn queue_filler(&self) -> QueueFiller {
         QueueFiller {
-            client: self.0.sqs.clone(),
-            queue_url: self.0.queue_url.clone(),
+            client: self.sqs.clone(),
+            queue_url: self.queue_url.clone(),
         }
     }
 
@@ -86,7 +103,7 @@ impl Ledger {
                 Ok(_) => {}
                 Err(error) => unreadable = Some(error),
             };
-            self.0.books.orders(segment, each).await?;
+            self.books.orders(segment, each).await?;
         }
         if let Some(error) = unreadable {
             return Err(error).context("an order cannot be read");
