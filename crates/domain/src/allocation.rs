@@ -139,7 +139,7 @@ pub fn allocate<'a>(
             continue;
         }
         orders += 1;
-        bytes += key_bytes(&checkout.key());
+        bytes += key_bytes(&checkout.user_id);
         let products = allocation.taken.len() + allocation.new_products(lines);
         let fits = orders <= limits.orders && products <= limits.products && bytes <= limits.bytes;
         if !fits && !allocation.verdicts.is_empty() {

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use crate::checkout::OrderLines;
-use crate::id::{DecisionId, OrderKey, ProductId};
+use crate::id::{DecisionId, OrderKey, ProductId, UserId};
 use crate::quantity::Units;
 
 /// The record of a decision. It never changes.
@@ -67,9 +67,9 @@ pub fn units_to_return<'a>(
 }
 
 /// Bytes that an order's key takes in the record: the id, the user's name, and what DynamoDB adds.
-pub(crate) fn key_bytes(key: &OrderKey) -> usize {
+pub(crate) fn key_bytes(user_id: &UserId) -> usize {
     const ID_SEPARATOR_AND_LIST_ENTRY: usize = 36 + 1 + 4;
-    ID_SEPARATOR_AND_LIST_ENTRY + key.user_id.as_str().len()
+    ID_SEPARATOR_AND_LIST_ENTRY + user_id.as_str().len()
 }
 
 #[cfg(test)]

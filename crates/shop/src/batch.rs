@@ -33,9 +33,8 @@ impl BatchService {
     pub async fn decide(&self, delivered: Vec<QueueMessage>, deadline: Instant) -> Vec<String> {
         let gathered = self.gather(&delivered, deadline).await;
         let started = Instant::now();
-        let messages: Vec<QueueMessage> = delivered.iter().chain(&gathered).cloned().collect();
-        let size = messages.len();
-        let batch = Batch::read(messages);
+        let size = delivered.len() + gathered.len();
+        let batch = Batch::read(delivered.iter().chain(&gathered));
         let report = self.settlement.decide(batch.submissions, deadline).await;
         let facts = BatchFacts {
             size,
@@ -45,10 +44,6 @@ impl BatchService {
             took: started.elapsed(),
         };
         batch_log::log(&report, &facts);
-        let entered = [report.decided.as_slice(), report.recovered.as_slice()].concat();
-        if let Err(error) = self.expiries.watch(&entered).await {
-            tracing::warn!(%error, "the sweep must expire what nobody pays of this batch");
-        }
         let messages_of = |orders: &[OrderKey]| -> HashSet<String> {
             let messages = orders.iter().flat_map(|order| &batch.messages[order]);
             messages.cloned().collect()
@@ -56,8 +51,14 @@ impl BatchService {
         let undecided = messages_of(&report.undecided);
         let mut unusable = messages_of(&report.refused);
         unusable.extend(batch.unreadable);
-        self.finish(&delivered, &gathered, &undecided, &unusable)
-            .await;
+        let (watched, ()) = tokio::join!(
+            self.expiries
+                .watch(report.decided.iter().chain(&report.recovered)),
+            self.finish(&delivered, &gathered, &undecided, &unusable),
+        );
+        if let Err(error) = watched {
+            tracing::warn!(%error, "the sweep must expire what nobody pays of this batch");
+        }
         let again = delivered.into_iter().map(|message| message.message_id);
         again
             .filter(|id| undecided.contains(id) || unusable.contains(id))
@@ -133,7 +134,8 @@ struct Batch {
 }
 
 impl Batch {
-    fn read(mut messages: Vec<QueueMessage>) -> Batch {
+    fn read<'a>(messages: impl IntoIterator<Item = &'a QueueMessage>) -> Batch {
+        let mut messages: Vec<&QueueMessage> = messages.into_iter().collect();
         messages.sort_by_key(|message| message.sent_at.unwrap_or(u64::MAX));
         let mut batch = Batch::default();
         for message in messages {
@@ -141,14 +143,14 @@ impl Batch {
                 Ok(checkout) => batch.add(message, checkout),
                 Err(error) => {
                     message.log_unreadable("a message holds no checkout", error);
-                    batch.unreadable.push(message.message_id);
+                    batch.unreadable.push(message.message_id.clone());
                 }
             }
         }
         batch
     }
 
-    fn add(&mut self, message: QueueMessage, content: CheckoutMessage) {
+    fn add(&mut self, message: &QueueMessage, content: CheckoutMessage) {
         let is_again = content.is_again();
         let checkout = content.into_checkout();
         let order = checkout.key();
@@ -157,11 +159,11 @@ impl Batch {
             self.origins.insert(order.clone(), origin);
         }
         self.submissions.push(Submission {
-            seen_before: is_again || is_repeated(&message, &checkout),
+            seen_before: is_again || is_repeated(message, &checkout),
             checkout,
         });
         let messages = self.messages.entry(order).or_default();
-        messages.push(message.message_id);
+        messages.push(message.message_id.clone());
     }
 }
 
@@ -206,7 +208,7 @@ mod tests {
     #[test]
     fn checkouts_are_decided_in_the_order_they_were_sent() {
         let (first, second) = (checkout(), checkout());
-        let batch = Batch::read(vec![
+        let batch = Batch::read(&[
             message("b", 2, 1, body(&second)),
             message("a", 1, 2, body(&first)),
         ]);
@@ -221,7 +223,7 @@ mod tests {
     /// The shopper asked again: a new message about what is probably decided.
     #[test]
     fn a_checkout_sent_long_after_its_submission_was_seen_before() {
-        let batch = Batch::read(vec![
+        let batch = Batch::read(&[
             message("in time", 1_000, 1, body(&checkout())),
             message("again", 60_000, 1, body(&checkout())),
         ]);
@@ -233,7 +235,7 @@ mod tests {
     #[test]
     fn a_checkout_that_says_so_itself_was_seen_before() {
         let again = CheckoutMessage::new(&checkout(), true).to_json();
-        let batch = Batch::read(vec![message("again", 1, 1, again)]);
+        let batch = Batch::read(&[message("again", 1, 1, again)]);
         assert!(batch.submissions[0].seen_before);
     }
 
@@ -263,7 +265,7 @@ mod tests {
             .map(|(number, body)| message(&format!("poison-{number}"), 1, 1, body))
             .collect();
         messages.push(message("good", 2, 1, body(&checkout())));
-        let batch = Batch::read(messages);
+        let batch = Batch::read(&messages);
         assert_eq!(
             (batch.submissions.len(), batch.unreadable.len()),
             (1, count)
@@ -273,7 +275,7 @@ mod tests {
     #[test]
     fn all_messages_of_one_order_share_its_fate() {
         let checkout = checkout();
-        let batch = Batch::read(vec![
+        let batch = Batch::read(&[
             message("a", 1, 1, body(&checkout)),
             message("b", 2, 1, body(&checkout)),
         ]);

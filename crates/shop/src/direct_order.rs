@@ -71,7 +71,7 @@ impl DirectOrderService {
             // The same request, sent twice at once, was faster; or the answer to it was lost.
             None => self.decided(&key.user_id, key.order_id).await?,
         };
-        if let Err(error) = self.expiries.watch(std::slice::from_ref(&order)).await {
+        if let Err(error) = self.expiries.watch([&order]).await {
             tracing::warn!(order_id = %order.order_id(), %error, "the sweep must expire this order");
         }
         Ok(order)

@@ -2,6 +2,7 @@
 
 use aws_sdk_sqs::Client;
 use domain::{Order, OrderKey, OrderState};
+use futures_util::future::try_join_all;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -55,18 +56,16 @@ impl ExpiryQueue {
     ///
     /// # Errors
     /// When the queue did not confirm every message. Then the sweep finds the orders.
-    pub async fn watch(&self, orders: &[Order]) -> Result<(), StoreError> {
-        let unpaid: Vec<(OrderKey, Timestamp)> = orders.iter().filter_map(unpaid).collect();
-        let sending = async {
-            for together in unpaid.chunks(MAX_ORDERS) {
-                self.send(together).await?;
-            }
-            Ok(())
-        };
+    pub async fn watch<'a>(
+        &self,
+        orders: impl IntoIterator<Item = &'a Order>,
+    ) -> Result<(), StoreError> {
+        let unpaid: Vec<(OrderKey, Timestamp)> = orders.into_iter().filter_map(unpaid).collect();
+        let sending = try_join_all(unpaid.chunks(MAX_ORDERS).map(|some| self.send(some)));
+        let sent = tokio::time::timeout(EXPIRY_SENDING_PATIENCE, sending).await;
         let too_slow = |_| StoreError::Unavailable("the expiry queue does not answer".into());
-        tokio::time::timeout(EXPIRY_SENDING_PATIENCE, sending)
-            .await
-            .map_err(too_slow)?
+        sent.map_err(too_slow)??;
+        Ok(())
     }
 
     async fn send(&self, unpaid: &[(OrderKey, Timestamp)]) -> Result<(), StoreError> {

@@ -162,7 +162,7 @@ proptest! {
             let (front, rest) = waiting.split_at(allocation.verdicts.len());
             let accepted: Vec<&Checkout> = front.iter().zip(&allocation.verdicts)
                 .filter(|(_, verdict)| **verdict == Verdict::Accepted).map(|(checkout, _)| checkout).collect();
-            let bytes: usize = accepted.iter().map(|checkout| key_bytes(&checkout.key())).sum();
+            let bytes: usize = accepted.iter().map(|checkout| key_bytes(&checkout.user_id)).sum();
             let alone = allocation.verdicts.len() == 1;
             prop_assert!(alone || accepted.len() <= limits.orders);
             prop_assert!(alone || allocation.taken.len() <= limits.products);
@@ -171,7 +171,7 @@ proptest! {
                 prop_assert!(
                     accepted.len() == limits.orders
                         || allocation.taken.len() + allocation.new_products(&next.lines) > limits.products
-                        || bytes + key_bytes(&next.key()) > limits.bytes
+                        || bytes + key_bytes(&next.user_id) > limits.bytes
                 );
             }
             waiting = rest;
