@@ -5,7 +5,7 @@ use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use serde_json::{Value, json};
 
-const AMZ_JSON: HeaderValue = HeaderValue::from_static("application/x-amz-json-1.0");
+pub(crate) const AMZ_JSON: HeaderValue = HeaderValue::from_static("application/x-amz-json-1.0");
 
 /// Status 400.
 pub(crate) fn bad_request(kind: &str, message: &str) -> Response {

@@ -128,6 +128,79 @@ async fn units_are_counted_by_dynamodbs_rules() {
     emulator.running.shut_down().await;
 }
 
+fn insert(item: &Value) -> Value {
+    let item = item.as_object().expect("an item");
+    let members: Vec<String> = item.keys().map(|name| format!("'{name}': ?")).collect();
+    let members = members.join(", ");
+    let statement = format!("INSERT INTO \"local-Items\" VALUE {{{members}}}");
+    json!({ "Statement": statement, "Parameters": item.values().collect::<Vec<_>>() })
+}
+
+#[tokio::test]
+async fn inserting_statements_cost_what_puts_cost() {
+    let emulator = start(TEMPLATE).await;
+    // 1 and 2 KB, and 1 unit each for the index: not doubled, as no transaction.
+    let statements = [insert(&item("a", 10)), insert(&item("b", 1_500))];
+    let batch = json!({ "Statements": statements });
+    let answer = emulator
+        .by_function("BatchExecuteStatement", batch.clone())
+        .await;
+    let done = json!({ "TableName": "local-Items" });
+    assert_eq!(answer, json!({ "Responses": [done, done] }));
+    let units = |metrics: &Value| calls(metrics, "BatchExecuteStatement")["write_units"].clone();
+    assert_eq!(units(&emulator.metrics().await), 5.0);
+
+    // The attempts of a batch that finds every item there are charged, too.
+    let answer = emulator.by_function("BatchExecuteStatement", batch).await;
+    for index in 0..2 {
+        let code = &answer["Responses"][index]["Error"]["Code"];
+        assert_eq!(code, "DuplicateItem", "{answer}");
+    }
+    let metrics = emulator.metrics().await;
+    assert_eq!(units(&metrics), 8.0);
+    assert_eq!(metrics["totals"]["write_units"], 8.0);
+    assert_eq!(metrics["totals"]["read_units"], 0.0);
+    let needed = json!([{ "action": "dynamodb:PartiQLInsert", "resource": "local-Items" }]);
+    assert_eq!(metrics["functions"][0]["permissions"], needed);
+
+    let statements = vec![insert(&item("c", 10)); 26];
+    let too_many = json!({ "Statements": statements });
+    let target = "DynamoDB_20120810.BatchExecuteStatement";
+    let (status, _) = emulator.call(target, too_many).await;
+    assert_eq!(status, StatusCode::BAD_REQUEST);
+    emulator.running.shut_down().await;
+}
+
+#[tokio::test]
+async fn a_consistent_scan_and_a_delete_in_a_transaction_are_counted() {
+    let emulator = start(TEMPLATE).await;
+    let table = "local-Items";
+    for id in ["a", "b"] {
+        let put = json!({ "TableName": table, "Item": item(id, 10) });
+        emulator.by_function("PutItem", put).await;
+    }
+    let key = json!({ "id": { "S": "a" } });
+    let delete =
+        json!({ "TableName": table, "Key": key, "ConditionExpression": "attribute_exists(id)" });
+    let transaction = json!({ "TransactItems": [{ "Delete": delete }] });
+    emulator
+        .by_function("TransactWriteItems", transaction)
+        .await;
+    let scan = json!({ "TableName": table, "ConsistentRead": true });
+    let scanned = emulator.by_function("Scan", scan).await;
+    assert_eq!(scanned["Items"], json!([item("b", 10)]));
+    let metrics = emulator.metrics().await;
+    assert_eq!(calls(&metrics, "Scan")["read_units"], 1.0);
+    // Twice 1 unit, and 1 for the index.
+    assert_eq!(calls(&metrics, "TransactWriteItems")["write_units"], 3.0);
+    let needed = metrics["functions"][0]["permissions"].as_array();
+    let needed = needed.expect("permissions").iter();
+    let actions: Vec<&Value> = needed.map(|needed| &needed["action"]).collect();
+    let expected = ["dynamodb:DeleteItem", "dynamodb:PutItem", "dynamodb:Scan"];
+    assert_eq!(actions, expected);
+    emulator.running.shut_down().await;
+}
+
 #[tokio::test]
 async fn who_asks_for_capacity_gets_it() {
     let emulator = start(TEMPLATE).await;

@@ -203,8 +203,8 @@ async fn a_batch_has_the_functions_decision_and_a_crash_is_a_problem() {
     assert!(said.starts_with("process exited"), "{said}");
 
     emulator
-        .say(&json!({ "level": "INFO", "message": "batch decided", "request_id": "r-1", "size": 9, "accepted": 6,
-            "rejected": 3, "duplicates": 0 }))
+        .say(&json!({ "level": "INFO", "message": "batch decided", "request_id": "r-1", "size": 9, "gathered": 8,
+            "accepted": 6, "rejected": 3, "duplicates": 0 }))
         .await;
     let live = emulator
         .live_when("the decision", |live| {
@@ -212,6 +212,7 @@ async fn a_batch_has_the_functions_decision_and_a_crash_is_a_problem() {
         })
         .await;
     assert_eq!(live["batches"]["decided"]["rejected"], 3);
+    assert_eq!(live["batches"]["messages"], 9);
     emulator.running.shut_down().await;
 }
 

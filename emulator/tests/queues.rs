@@ -2,9 +2,10 @@
 
 mod support;
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use serde_json::json;
+use serde_json::{Value, json};
 use support::{TestEmulator, eventually, start};
 
 /// A consumer of `Queue`, with these lines in its SQS event. No message comes back while a test runs.
@@ -149,6 +150,87 @@ async fn without_a_window_a_message_goes_at_once() {
     );
     let event = json!({ "Records": [record] });
     serde_json::from_value::<aws_lambda_events::sqs::SqsEvent>(event).expect("an SQS event");
+    emulator.running.shut_down().await;
+}
+
+#[tokio::test]
+async fn without_a_window_a_batch_is_what_one_receive_brought() {
+    let event = "BatchSize: 10\nScalingConfig: {MaximumConcurrency: 2}";
+    let emulator = start(&template(event)).await;
+    // While both places are taken, the queue fills.
+    emulator.send("Queue", &["slow 1"]).await;
+    emulator.send("Queue", &["slow 2"]).await;
+    let sizes = emulator.wait_for_messages(2).await;
+    emulator.send("Queue", &["x"; 25]).await;
+    let sizes = emulator.wait_for_messages(27).await[sizes.len()..].to_vec();
+    assert_eq!(sizes.iter().sum::<u64>(), 25, "{sizes:?}");
+    assert!(sizes.iter().all(|&size| size <= 10), "{sizes:?}");
+    wait_until_empty(&emulator, "Queue").await;
+    emulator.running.shut_down().await;
+}
+
+const ONE_QUEUE: &str = "
+Resources:
+  Queue:
+    Type: AWS::SQS::Queue
+    Properties: {VisibilityTimeout: 300}
+";
+
+impl TestEmulator {
+    /// The receipt handles of the messages that are visible, by what they say.
+    async fn receive(&self, visibility_timeout: Option<u32>) -> BTreeMap<String, String> {
+        let mut body = json!({ "QueueUrl": self.queue_url("Queue"), "MaxNumberOfMessages": 10 });
+        if let Some(seconds) = visibility_timeout {
+            body["VisibilityTimeout"] = json!(seconds);
+        }
+        let answer = self.sqs("ReceiveMessage", body).await;
+        let messages = answer["Messages"].as_array().cloned().unwrap_or_default();
+        let text = |value: &Value| value.as_str().expect("text").to_owned();
+        messages
+            .iter()
+            .map(|message| (text(&message["Body"]), text(&message["ReceiptHandle"])))
+            .collect()
+    }
+}
+
+#[tokio::test]
+async fn a_receive_decides_how_long_its_messages_stay_hidden() {
+    let emulator = start(ONE_QUEUE).await;
+    emulator.send("Queue", &["short"]).await;
+    let begun = Instant::now();
+    assert_eq!(emulator.receive(Some(1)).await.len(), 1);
+    assert!(emulator.receive(None).await.is_empty(), "it is hidden");
+    eventually("the message again", async || {
+        (emulator.receive(None).await.len() == 1).then_some(())
+    })
+    .await;
+    assert!(begun.elapsed() >= Duration::from_secs(1));
+    // The second receive asked for nothing, so the queue's own 300 seconds hold.
+    assert_eq!(emulator.depth("Queue").await, (0, 1));
+    emulator.running.shut_down().await;
+}
+
+#[tokio::test]
+async fn messages_are_made_visible_again_at_once() {
+    let emulator = start(ONE_QUEUE).await;
+    emulator.send("Queue", &["a", "b", "c"]).await;
+    let received = emulator.receive(Some(200)).await;
+    assert_eq!(received.len(), 3);
+    let entry = |id: &str, seconds: u32| json!({ "Id": id, "ReceiptHandle": received[id], "VisibilityTimeout": seconds });
+    let body = json!({
+        "QueueUrl": emulator.queue_url("Queue"),
+        "Entries": [entry("a", 0), entry("b", 0), entry("c", 100)],
+    });
+    let answer = emulator.sqs("ChangeMessageVisibilityBatch", body).await;
+    assert_eq!(answer["Successful"].as_array().map(Vec::len), Some(3));
+    let again = emulator.receive(None).await;
+    assert!(again.keys().eq(["a", "b"]), "{again:?}");
+    assert_ne!(again["a"], received["a"]);
+
+    let entries = ["a", "b"].map(|id| json!({ "Id": id, "ReceiptHandle": again[id] }));
+    let body = json!({ "QueueUrl": emulator.queue_url("Queue"), "Entries": entries });
+    emulator.sqs("DeleteMessageBatch", body).await;
+    assert_eq!(emulator.depth("Queue").await, (0, 1));
     emulator.running.shut_down().await;
 }
 

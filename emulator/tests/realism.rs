@@ -18,10 +18,12 @@ Resources:
       BillingMode: PAY_PER_REQUEST
       AttributeDefinitions: [{AttributeName: id, AttributeType: S}]
       KeySchema: [{AttributeName: id, KeyType: HASH}]
+  Queue: {Type: AWS::SQS::Queue}
 ";
 
 /// The shortest time that a transaction takes, and locks its items.
 const SHORTEST_TRANSACTION: Duration = Duration::from_millis(17);
+const SHORTEST_QUEUE_CALL: Duration = Duration::from_millis(5);
 
 async fn realistic() -> TestEmulator {
     let file = TemplateFile::new(TEMPLATE);
@@ -171,6 +173,133 @@ async fn an_item_takes_a_thousand_write_units_a_second() {
         .try_dynamodb("PutItem", &put("another"))
         .await
         .expect("another item is not throttled");
+    emulator.running.shut_down().await;
+}
+
+/// A statement that inserts an item of so many kilobytes.
+fn insert(id: &str, kilobytes: usize) -> Value {
+    json!({
+        "Statement": r#"INSERT INTO "local-Items" VALUE {'id': ?, 'text': ?}"#,
+        "Parameters": [{ "S": id }, { "S": "x".repeat(kilobytes * 1_024 - 100) }],
+    })
+}
+
+/// The error codes of a batch of statements, by index.
+fn codes(answer: &Value) -> Vec<Option<&str>> {
+    let responses = answer["Responses"].as_array().expect("responses");
+    let codes = responses
+        .iter()
+        .map(|response| response["Error"]["Code"].as_str());
+    codes.collect()
+}
+
+#[tokio::test]
+async fn a_statement_in_conflict_fails_alone() {
+    let emulator = realistic().await;
+    let mut number = 0;
+    eventually("an insert that meets a transaction", async || {
+        // Each time other items, as an insert finds the one before.
+        number += 1;
+        let ids = ["a", "b", "c"].map(|name| format!("{name}{number}"));
+        let shared = [ids[1].as_str()];
+        let transaction = emulator.transact(&shared);
+        let insert = async {
+            tokio::time::sleep(SHORTEST_TRANSACTION / 3).await;
+            let statements: Vec<Value> = ids.iter().map(|id| insert(id, 1)).collect();
+            let batch = json!({ "Statements": statements });
+            emulator.dynamodb("BatchExecuteStatement", &batch).await
+        };
+        let (_, answer) = tokio::join!(transaction, insert);
+        let codes = codes(&answer);
+        assert_eq!((codes[0], codes[2]), (None, None), "{answer}");
+        assert_eq!(answer["Responses"][2]["TableName"], "local-Items");
+        (codes[1] == Some("TransactionConflict")).then_some(())
+    })
+    .await;
+    assert_eq!(emulator.total("conflicts").await, 1);
+    emulator.running.shut_down().await;
+}
+
+#[tokio::test]
+async fn a_statement_that_is_throttled_fails_alone() {
+    let emulator = realistic().await;
+    let put = json!({
+        "TableName": "local-Items",
+        "Item": { "id": { "S": "hot" }, "text": { "S": "x".repeat(399 * 1_024) } },
+    });
+    let mut number = 0;
+    eventually("throttled statements", async || {
+        // All of them begin at once and use up the item's units.
+        join_all((0..10).map(|_| emulator.try_dynamodb("PutItem", &put))).await;
+        number += 1;
+        let statements = [insert("hot", 390), insert(&format!("cold{number}"), 390)];
+        let batch = json!({ "Statements": statements });
+        let alone = json!({ "Statements": [insert("hot", 390)] });
+        let (answer, alone) = tokio::join!(
+            emulator.dynamodb("BatchExecuteStatement", &batch),
+            emulator.dynamodb("BatchExecuteStatement", &alone),
+        );
+        assert_eq!(codes(&answer)[1], None, "{answer}");
+        let throttled = Some("ThrottlingError");
+        (codes(&answer)[0] == throttled && codes(&alone)[0] == throttled).then_some(())
+    })
+    .await;
+    emulator.running.shut_down().await;
+}
+
+#[tokio::test]
+async fn an_item_gives_three_thousand_read_units_a_second() {
+    let emulator = realistic().await;
+    let item = json!({ "id": { "S": "hot" }, "text": { "S": "x".repeat(399 * 1_024) } });
+    let put = json!({ "TableName": "local-Items", "Item": item });
+    emulator.dynamodb("PutItem", &put).await;
+    // A hundred units each.
+    let get = |id: &str| json!({ "TableName": "local-Items", "Key": { "id": { "S": id } }, "ConsistentRead": true });
+    let hot = get("hot");
+    let error = eventually("a throttled read", async || {
+        let answers = join_all((0..50).map(|_| emulator.try_dynamodb("GetItem", &hot))).await;
+        answers.into_iter().find_map(Result::err)
+    })
+    .await;
+    assert_eq!(kind(&error), "ThrottlingException");
+    emulator.dynamodb("GetItem", &get("cold")).await;
+    emulator.running.shut_down().await;
+}
+
+#[tokio::test]
+async fn a_queues_calls_take_as_long_as_on_aws() {
+    let emulator = realistic().await;
+    let url = emulator.queue_url("Queue");
+    let begun = Instant::now();
+    emulator.send("Queue", &["m"]).await;
+    let received = emulator
+        .sqs("ReceiveMessage", json!({ "QueueUrl": url }))
+        .await;
+    let handle = &received["Messages"][0]["ReceiptHandle"];
+    let visible = json!({ "Id": "0", "ReceiptHandle": handle, "VisibilityTimeout": 60 });
+    let body = json!({ "QueueUrl": url, "Entries": [visible] });
+    emulator.sqs("ChangeMessageVisibilityBatch", body).await;
+    let delete = json!({ "QueueUrl": url, "Entries": [{ "Id": "0", "ReceiptHandle": handle }] });
+    emulator.sqs("DeleteMessageBatch", delete).await;
+    let took = begun.elapsed();
+    assert!(took >= SHORTEST_QUEUE_CALL * 4, "{took:?}");
+
+    // A long poll that has waited is still under way for a while when its message comes.
+    let body = json!({ "QueueUrl": url, "WaitTimeSeconds": 20 });
+    let poll = async {
+        let received = emulator.sqs("ReceiveMessage", body).await;
+        assert_eq!(received["Messages"][0]["Body"], "late");
+        Instant::now()
+    };
+    let send = async {
+        tokio::time::sleep(SHORTEST_QUEUE_CALL * 4).await;
+        let begun = Instant::now();
+        emulator.send("Queue", &["late"]).await;
+        begun
+    };
+    let (received, sent) = tokio::join!(poll, send);
+    let took = received.duration_since(sent);
+    assert!(took >= SHORTEST_QUEUE_CALL / 2, "{took:?}");
     emulator.running.shut_down().await;
 }
 

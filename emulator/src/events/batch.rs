@@ -1,8 +1,9 @@
 //! Gathers messages into a batch.
 //!
 //! A batch is sent when it has its full size, when the window since its first message ends, or when one more
-//! message would make the event larger than Lambda takes: whatever comes first.
-//! Source: Lambda's developer guide, "Batching behavior".
+//! message would make the event larger than Lambda takes: whatever comes first. Without a window, it is what one receive
+//! brought, at most 10 messages.
+//! Source: Lambda's developer guide, "Understanding polling and batching behavior for Amazon SQS event source mappings".
 
 use std::time::Duration;
 

@@ -17,8 +17,12 @@ use crate::lambda::Function;
 use crate::page::{BatchEnd, Page};
 use crate::template::QueueSource;
 
-/// Batches side by side where the template sets no MaximumConcurrency; Lambda starts with five pollers.
+/// Batches side by side where the template sets no MaximumConcurrency; Lambda starts with five.
+/// Source: Lambda's developer guide, "Configuring scaling behavior for SQS event source mappings".
 const DEFAULT_CONCURRENCY: usize = 5;
+/// Receives that wait for a message side by side where there is no window. Lambda starts with five batches at a time;
+/// that so many pollers are enough here is an assumption.
+const MAX_POLLERS: usize = 5;
 /// Most messages that one call deletes.
 const MAX_DELETED: usize = 10;
 /// A failed invocation keeps its place in MaximumConcurrency for a while, so that a broken function isn't called
@@ -37,14 +41,28 @@ pub(crate) async fn run(
     let concurrency = source.max_concurrency.unwrap_or(DEFAULT_CONCURRENCY);
     let places = Arc::new(Semaphore::new(concurrency));
     let failures = Arc::new(Failures::default());
+    // A window belongs to one batch, which one poller gathers, so that others don't cut it in pieces.
+    let pollers = match source.window.is_zero() {
+        true => concurrency.min(MAX_POLLERS),
+        false => 1,
+    };
     let mapping = Arc::new(Mapping {
-        source: source.clone(),
+        source,
         function,
-        sqs: sqs.clone(),
+        sqs,
         failures,
         page,
     });
-    let mut gatherer = Gatherer::new(sqs, source, region);
+    join_all((0..pollers).map(|_| poll(&mapping, &places, &region))).await;
+}
+
+/// Takes batches from the queue one after another, and lets the function have each as soon as it is complete.
+async fn poll(mapping: &Arc<Mapping>, places: &Arc<Semaphore>, region: &str) {
+    let mut gatherer = Gatherer::new(
+        mapping.sqs.clone(),
+        mapping.source.clone(),
+        region.to_owned(),
+    );
     let mut invocations = JoinSet::new();
     loop {
         // Without a place, messages stay in the queue.

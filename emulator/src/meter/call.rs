@@ -57,6 +57,11 @@ pub(crate) enum Ending {
         by_conflict: bool,
         by_throttle: bool,
     },
+    /// A batch was answered, but some of its statements were refused.
+    PartlyRefused {
+        by_conflict: bool,
+        by_throttle: bool,
+    },
     /// A transaction was under way on the item.
     Conflict,
     Throttle,

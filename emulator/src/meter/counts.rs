@@ -132,6 +132,10 @@ impl Counts {
                 by_conflict,
                 by_throttle,
             } => (true, by_conflict, by_throttle),
+            Ending::PartlyRefused {
+                by_conflict,
+                by_throttle,
+            } => (false, by_conflict, by_throttle),
             Ending::Conflict => (false, true, false),
             Ending::Throttle => (false, false, true),
             Ending::Success | Ending::ConditionFailed | Ending::OtherFailure => {

@@ -44,8 +44,8 @@ struct Batch {
     began: Timestamp,
     #[serde(skip)]
     began_at: Instant,
-    /// Messages in it.
-    size: usize,
+    /// Messages in it: those of the event, and with the function's decision those too that it gathered itself.
+    size: u64,
     /// Messages that were delivered before.
     redelivered: usize,
     state: State,
@@ -128,7 +128,7 @@ impl Batches {
             request_id: request_id.to_owned(),
             began: Timestamp::now(),
             began_at: Instant::now(),
-            size,
+            size: size as u64,
             redelivered,
             state: State::Running,
             undone: 0,
@@ -153,14 +153,17 @@ impl Batches {
         }
     }
 
+    /// Messages that the function gathered itself count from now on.
     pub(super) fn record_decision(&self, request_id: &str, decided: BatchDecided) {
         let now = self.clock.now();
         let mut seen = self.seen();
+        seen.messages = seen.messages.saturating_add(decided.gathered);
         seen.accepted = seen.accepted.saturating_add(decided.accepted);
         seen.rejected = seen.rejected.saturating_add(decided.rejected);
         seen.accepted_per_second.add(now, decided.accepted);
         seen.rejected_per_second.add(now, decided.rejected);
         if let Some(batch) = seen.find(request_id) {
+            batch.size = batch.size.saturating_add(decided.gathered);
             batch.decided = Some(decided);
         }
     }
@@ -211,7 +214,7 @@ mod tests {
         let decided = BatchDecided {
             accepted: 3,
             rejected: 1,
-            duplicates: 0,
+            ..BatchDecided::default()
         };
         batches.record_decision("r-1", decided);
         batches.record_end("r-1", 5, BatchEnd::Answered { undone: 1 });
@@ -224,6 +227,26 @@ mod tests {
         assert_eq!((report.total, report.messages, report.failed), (2, 7, 1));
         assert_eq!(report.undone_messages, 3);
         assert_eq!((report.decided.accepted, report.decided.rejected), (3, 1));
+    }
+
+    #[test]
+    fn messages_that_the_function_gathered_belong_to_its_batch() {
+        let batches = Batches::new(Clock::default());
+        batches.record_start("Decide", "r-1", 10, 0);
+        // The line of a function may be read after its answer.
+        batches.record_end("r-1", 10, BatchEnd::Answered { undone: 0 });
+        let decided = BatchDecided {
+            gathered: 690,
+            accepted: 500,
+            rejected: 200,
+            duplicates: 0,
+        };
+        batches.record_decision("r-1", decided);
+        batches.record_start("Decide", "r-2", 10, 0);
+        let report = batches.report();
+        let sizes: Vec<u64> = report.recent.iter().map(|batch| batch.size).collect();
+        assert_eq!(sizes, [700, 10]);
+        assert_eq!(report.messages, 710);
     }
 
     #[test]

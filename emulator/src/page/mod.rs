@@ -120,8 +120,8 @@ mod tests {
         let page = Page::new(&HttpApi::default(), false);
         page.batches.record_start("Decide", "r-1", 4, 0);
         let lines = [
-            json!({"level": "INFO", "message": "batch decided", "request_id": "r-1", "size": 4, "accepted": 3,
-                "rejected": 1, "duplicates": 0, "ms": 9}),
+            json!({"level": "INFO", "message": "batch decided", "request_id": "r-1", "size": 9, "gathered": 5,
+                "accepted": 8, "rejected": 1, "duplicates": 0, "ms": 9}),
             json!({"level": "ERROR", "message": "no answer", "error": "timeout", "order_id": "o-1"}),
             json!({"level": "INFO", "message": "they said \"WARN\""}),
             json!({"level": "WARN"}),
@@ -136,9 +136,13 @@ mod tests {
         let batches = &report["batches"];
         assert_eq!(
             batches["recent"][0]["decided"],
-            json!({"accepted": 3, "rejected": 1, "duplicates": 0})
+            json!({"gathered": 5, "accepted": 8, "rejected": 1, "duplicates": 0})
         );
-        assert_eq!(batches["decided"]["accepted"], 3);
+        assert_eq!(
+            (&batches["recent"][0]["size"], &batches["messages"]),
+            (&json!(9), &json!(9))
+        );
+        assert_eq!(batches["decided"]["accepted"], 8);
         let problems = &report["problems"];
         assert_eq!(
             (&problems["errors"], &problems["warnings"]),

@@ -22,12 +22,22 @@ pub(crate) struct Profile {
     /// The number of items that these times are for, and what each further one adds.
     pub(crate) items: usize,
     pub(crate) milliseconds_per_item: f64,
+    /// What each kilobyte of the request adds, beyond one for each item.
+    pub(crate) milliseconds_per_kilobyte: f64,
+}
+
+/// The work that a call asks for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Work {
+    pub(crate) items: usize,
+    /// Of the request.
+    pub(crate) bytes: usize,
 }
 
 impl Profile {
     /// The time that a share of the calls stays below. Between the known ones it grows evenly by factor, which
     /// follows the long tail that latencies have.
-    fn time(&self, share: f64, items: usize) -> Duration {
+    fn time(&self, share: f64, work: Work) -> Duration {
         let above = SHARES
             .partition_point(|&known| known <= share)
             .min(SHARES.len() - 1);
@@ -35,7 +45,9 @@ impl Profile {
         let between = (share - SHARES[below]) / (SHARES[above] - SHARES[below]);
         let (low, high) = (self.milliseconds[below].ln(), self.milliseconds[above].ln());
         let milliseconds = (low + (high - low) * between).exp();
-        let further = (items as f64 - self.items as f64) * self.milliseconds_per_item;
+        let items = (work.items as f64 - self.items as f64) * self.milliseconds_per_item;
+        let kilobytes = (work.bytes as f64 / 1_024.0 - work.items as f64).max(0.0);
+        let further = items + kilobytes * self.milliseconds_per_kilobyte;
         Duration::from_secs_f64((milliseconds + further).max(0.0) / 1_000.0)
     }
 }
@@ -61,7 +73,7 @@ impl Latencies {
 
     /// The latency of the next call, if the operation has one. It depends on the seed and on the number of calls
     /// before, not on other operations.
-    pub(crate) fn next(&self, operation: &str, items: usize) -> Option<Duration> {
+    pub(crate) fn next(&self, operation: &str, work: Work) -> Option<Duration> {
         let mut profiles = self.profiles.iter();
         let (profile, calls) =
             profiles.find(|(profile, _)| profile.operations.contains(&operation))?;
@@ -69,7 +81,7 @@ impl Latencies {
         // Seeds must lie far apart: neighbouring seeds give similar first numbers.
         let seed = Rng::with_seed(self.seed.wrapping_add(profile.stream)).u64(..);
         let share = Rng::with_seed(seed.wrapping_add(number.wrapping_mul(FAR))).f64();
-        Some(profile.time(share, items))
+        Some(profile.time(share, work))
     }
 }
 
@@ -84,6 +96,7 @@ mod tests {
             milliseconds: [5.47, 7.55, 11.3, 13.2, 16.2, 29.0],
             items: 5,
             milliseconds_per_item: 0.10,
+            milliseconds_per_kilobyte: 0.05,
         },
         Profile {
             stream: 1,
@@ -91,13 +104,18 @@ mod tests {
             milliseconds: [2.5, 4.5, 7.0, 8.5, 13.0, 25.0],
             items: 1,
             milliseconds_per_item: 0.0,
+            milliseconds_per_kilobyte: 0.0,
         },
     ];
+
+    fn small(items: usize) -> Work {
+        Work { items, bytes: 500 }
+    }
 
     fn some(seed: u64, operation: &str, calls: usize, items: usize) -> Vec<Duration> {
         let latencies = Latencies::new(seed, &PROFILES);
         (0..calls)
-            .map(|_| latencies.next(operation, items).expect("a latency"))
+            .map(|_| latencies.next(operation, small(items)).expect("a latency"))
             .collect()
     }
 
@@ -111,11 +129,31 @@ mod tests {
         let latencies = Latencies::new(7, &PROFILES);
         let mixed: Vec<_> = (0..100)
             .map(|_| {
-                latencies.next("Read", 1);
-                latencies.next("Write", 1).expect("a latency")
+                latencies.next("Read", small(1));
+                latencies.next("Write", small(1)).expect("a latency")
             })
             .collect();
         assert_eq!(one, mixed);
+    }
+
+    #[test]
+    fn items_and_bytes_add_their_time() {
+        let time = |items: usize, kilobytes: usize| {
+            let bytes = kilobytes * 1_024;
+            PROFILES[0].time(0.5, Work { items, bytes }).as_secs_f64() * 1_000.0
+        };
+        for (time, expected) in [
+            (time(5, 5), 7.55),
+            (time(25, 5), 9.55),
+            (time(5, 105), 12.55),
+            // A kilobyte for each item is in the profile's times.
+            (time(25, 125), 14.55),
+        ] {
+            assert!(
+                (time - expected).abs() < 0.001,
+                "{time} ms, not {expected} ms"
+            );
+        }
     }
 
     #[test]

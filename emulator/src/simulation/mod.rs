@@ -2,7 +2,7 @@
 
 mod latency;
 
-pub(crate) use latency::{Latencies, Profile};
+pub(crate) use latency::{Latencies, Profile, Work};
 
 /// How much like AWS the emulator's own services behave.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

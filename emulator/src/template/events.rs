@@ -105,7 +105,8 @@ fn batching(properties: &Node, queue: &Queue) -> Result<(usize, Duration), Probl
     let window = number("MaximumBatchingWindowInSeconds", 0, 0, MAX_WINDOW_SECONDS)?;
     if batch_size > MAX_BATCH_SIZE_WITHOUT_WINDOW && window == 0 {
         let expected = "MaximumBatchingWindowInSeconds of at least 1 with a BatchSize above 10";
-        return Err(Problem::expected(properties.at, expected, "none"));
+        let found = format!("{window} with a BatchSize of {batch_size}");
+        return Err(Problem::expected(properties.at, expected, found));
     }
     if queue.is_fifo() && (batch_size > MAX_BATCH_SIZE_WITHOUT_WINDOW || window > 0) {
         let expected = format!(

@@ -260,7 +260,11 @@ fn mistakes_are_named_with_their_place() {
 const EVENT_MISTAKES: &[(&str, &str)] = &[
     (
         "{Type: SQS, Properties: {Queue: !GetAtt Q.Arn, BatchSize: 11}}",
-        "MaximumBatchingWindowInSeconds of at least 1",
+        "expected MaximumBatchingWindowInSeconds of at least 1 with a BatchSize above 10, found 0 with a BatchSize of 11",
+    ),
+    (
+        "{Type: SQS, Properties: {Queue: !GetAtt Q.Arn, BatchSize: 10000, MaximumBatchingWindowInSeconds: 0}}",
+        "found 0 with a BatchSize of 10000",
     ),
     (
         "{Type: SQS, Properties: {Queue: !GetAtt Q.Arn, ScalingConfig: {MaximumConcurrency: 1}}}",

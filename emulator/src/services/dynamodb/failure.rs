@@ -45,6 +45,10 @@ pub(super) fn is_charged(ending: Ending) -> bool {
     match ending {
         Ending::ConditionFailed => true,
         Ending::Cancelled { by_throttle, .. } => !by_throttle,
-        Ending::Success | Ending::Conflict | Ending::Throttle | Ending::OtherFailure => false,
+        Ending::Success
+        | Ending::PartlyRefused { .. }
+        | Ending::Conflict
+        | Ending::Throttle
+        | Ending::OtherFailure => false,
     }
 }

@@ -7,7 +7,6 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use serde_json::{Value, json};
 
-use super::contention::Access;
 use crate::aws_error::failure_with;
 use crate::meter::Ending;
 
@@ -23,15 +22,15 @@ pub(super) enum Reason {
 }
 
 impl Reason {
-    /// In a transaction's list of reasons.
-    fn code(self) -> &'static str {
+    /// In a transaction's list of reasons, and for a statement of a batch.
+    pub(super) fn code(self) -> &'static str {
         match self {
             Reason::TransactionConflict => "TransactionConflict",
             Reason::Throttling => "ThrottlingError",
         }
     }
 
-    /// The error of a single write.
+    /// The error of a call that is no transaction.
     fn exception(self) -> &'static str {
         match self {
             Reason::TransactionConflict => "TransactionConflictException",
@@ -39,7 +38,7 @@ impl Reason {
         }
     }
 
-    fn message(self) -> &'static str {
+    pub(super) fn message(self) -> &'static str {
         match self {
             Reason::TransactionConflict => "Transaction is ongoing for the item",
             Reason::Throttling => THROTTLED,
@@ -56,10 +55,19 @@ pub(super) struct Refusal {
 }
 
 impl Refusal {
-    pub(super) fn new(access: Access, items: &[bool], reason: Reason) -> Self {
+    /// Of a call that is no transaction.
+    pub(super) fn single(reason: Reason) -> Self {
         Refusal {
             reason,
-            by_index: (access != Access::Write).then(|| items.to_vec()),
+            by_index: None,
+        }
+    }
+
+    /// Of a transaction, for these items.
+    pub(super) fn of_transaction(items: Vec<bool>, reason: Reason) -> Self {
+        Refusal {
+            reason,
+            by_index: Some(items),
         }
     }
 

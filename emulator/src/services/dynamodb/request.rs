@@ -5,10 +5,13 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
+use dynoxide::AttributeValue;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
+use serde_json::Value;
 use serde_json::value::RawValue;
 
+use super::statement::{Statement, Verb};
 use crate::meter::Permission;
 
 /// A decoded request.
@@ -30,6 +33,14 @@ struct Body<'a> {
     transact_items: Vec<TransactItem<'a>>,
     #[serde(default)]
     request_items: HashMap<Text<'a>, &'a RawValue>,
+    /// Of BatchExecuteStatement.
+    #[serde(default)]
+    statements: Vec<StatementText<'a>>,
+    /// Of ExecuteTransaction.
+    #[serde(default)]
+    transact_statements: Vec<StatementText<'a>>,
+    /// Of ExecuteStatement.
+    statement: Option<Text<'a>>,
     return_consumed_capacity: Option<Text<'a>>,
 }
 
@@ -51,6 +62,23 @@ struct Target<'a> {
     table_name: Text<'a>,
     key: Option<&'a RawValue>,
     item: Option<&'a RawValue>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct StatementText<'a> {
+    #[serde(borrow)]
+    statement: Text<'a>,
+    #[serde(borrow, default)]
+    parameters: Vec<&'a RawValue>,
+}
+
+/// The keys to get from one table of BatchGetItem.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Keys<'a> {
+    #[serde(borrow)]
+    keys: Vec<&'a RawValue>,
 }
 
 /// A string that is borrowed unless it has escapes.
@@ -114,12 +142,67 @@ impl Action {
 }
 
 /// One item that a request names.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub(super) struct ItemAction<'a> {
     pub(super) action: Action,
     pub(super) table: &'a str,
-    /// The key, or for a put the whole item.
-    pub(super) value: &'a RawValue,
+    content: Content<'a>,
+}
+
+/// The key, or for a put the whole item.
+#[derive(Debug)]
+enum Content<'a> {
+    Json(&'a RawValue),
+    /// Of an INSERT, whose values are parameters.
+    Attributes(Vec<(&'a str, &'a RawValue)>),
+}
+
+impl ItemAction<'_> {
+    /// Table and key as one text, where the key has attributes with these names.
+    pub(super) fn key(&self, names: &[String]) -> Option<String> {
+        let attributes = self.attributes()?;
+        let mut key = self.table.to_owned();
+        for name in names {
+            // Written anew, so that white space makes no other key.
+            let value: Value = serde_json::from_str(attributes.get(name.as_str())?.get()).ok()?;
+            key.push('\n');
+            key.push_str(&value.to_string());
+        }
+        Some(key)
+    }
+
+    /// The size of what the request tells of the item, by DynamoDB's rules.
+    pub(super) fn bytes(&self) -> usize {
+        let size = |value: &RawValue| {
+            let decoded: Result<AttributeValue, _> = serde_json::from_str(value.get());
+            // The engine will refuse a value that can't be decoded.
+            decoded.map_or(0, |value| value.size())
+        };
+        let attributes = self.attributes().unwrap_or_default();
+        let attributes = attributes.iter();
+        attributes
+            .map(|(name, value)| name.len() + size(value))
+            .sum()
+    }
+
+    fn attributes(&self) -> Option<HashMap<Cow<'_, str>, &RawValue>> {
+        match &self.content {
+            Content::Json(json) => {
+                let attributes: HashMap<Text<'_>, &RawValue> =
+                    serde_json::from_str(json.get()).ok()?;
+                let attributes = attributes.into_iter();
+                Some(attributes.map(|(name, value)| (name.0, value)).collect())
+            }
+            Content::Attributes(attributes) => {
+                let attributes = attributes.iter();
+                Some(
+                    attributes
+                        .map(|&(name, value)| (Cow::from(name), value))
+                        .collect(),
+                )
+            }
+        }
+    }
 }
 
 impl<'a> Request<'a> {
@@ -144,7 +227,7 @@ impl<'a> Request<'a> {
             Some(ItemAction {
                 action,
                 table: body.table_name.as_ref()?.name(),
-                value: body.key.or(body.item)?,
+                content: Content::Json(body.key.or(body.item)?),
             })
         });
         let together = body.transact_items.iter().filter_map(|item| {
@@ -152,17 +235,67 @@ impl<'a> Request<'a> {
             Some(ItemAction {
                 action,
                 table: target.table_name.name(),
-                value: target.key.or(target.item)?,
+                content: Content::Json(target.key.or(target.item)?),
             })
         });
         single.into_iter().chain(together)
+    }
+
+    /// The items that BatchGetItem asks for, or GetItem, or TransactGetItems.
+    pub(super) fn items_to_get(&self) -> Vec<ItemAction<'_>> {
+        let mut items: Vec<_> = self
+            .items()
+            .filter(|item| item.action == Action::Get)
+            .collect();
+        for (table, requests) in &self.body.request_items {
+            // A list is one of writes.
+            let Ok(Keys { keys }) = serde_json::from_str(requests.get()) else {
+                continue;
+            };
+            items.extend(keys.into_iter().map(|key| ItemAction {
+                action: Action::Get,
+                table: table.name(),
+                content: Content::Json(key),
+            }));
+        }
+        items
+    }
+
+    /// For each statement of BatchExecuteStatement, the item that it inserts; none if it does something else or has
+    /// values that are no parameters.
+    pub(super) fn inserts(&self) -> Vec<Option<ItemAction<'_>>> {
+        self.body
+            .statements
+            .iter()
+            .map(StatementText::insert)
+            .collect()
+    }
+
+    /// Whether its statements write. DynamoDB refuses to mix reads and writes.
+    pub(super) fn has_writing_statements(&self) -> bool {
+        self.statements().any(|statement| statement.verb.writes())
+    }
+
+    /// The table that it reads or writes as a whole.
+    pub(super) fn table(&self) -> Option<&str> {
+        self.body.table_name.as_ref().map(Text::name)
+    }
+
+    fn statements(&self) -> impl Iterator<Item = Statement<'_>> {
+        let body = &self.body;
+        let several = body.statements.iter().chain(&body.transact_statements);
+        let texts = several
+            .map(|statement| &statement.statement)
+            .chain(&body.statement);
+        texts.filter_map(|text| Statement::read(&text.0))
     }
 
     /// The number of items in a transaction or batch; 1 for everything else.
     pub(super) fn size(&self) -> usize {
         let batch = self.body.request_items.values();
         let in_batch: usize = batch.map(|requests| entries(requests.get())).sum();
-        (self.body.transact_items.len() + in_batch).max(1)
+        let statements = self.body.statements.len() + self.body.transact_statements.len();
+        (self.body.transact_items.len() + in_batch + statements).max(1)
     }
 
     /// The permissions it needs, each once.
@@ -180,17 +313,47 @@ impl<'a> Request<'a> {
                 need(action.permission(), target.table_name.borrowed_name());
             }
         }
+        for Statement {
+            verb, table, index, ..
+        } in self.statements()
+        {
+            need(verb.permission(), Cow::from(resource(table, index)));
+        }
         for table in body.request_items.keys() {
             need(self.operation, table.borrowed_name());
         }
         if let Some(table) = &body.table_name {
             let resource = match &body.index_name {
-                Some(index) => Cow::from(format!("{}/index/{}", table.name(), index.0)),
+                Some(index) => Cow::from(resource(table.name(), Some(&index.0))),
                 None => table.borrowed_name(),
             };
             need(self.operation, resource);
         }
         needed
+    }
+}
+
+impl StatementText<'_> {
+    fn insert(&self) -> Option<ItemAction<'_>> {
+        let statement = Statement::read(&self.statement.0)?;
+        if statement.verb != Verb::Insert {
+            return None;
+        }
+        let names = statement.attributes?;
+        let values = self.parameters.iter().copied();
+        Some(ItemAction {
+            action: Action::Put,
+            table: statement.table,
+            content: Content::Attributes(names.into_iter().zip(values).collect()),
+        })
+    }
+}
+
+/// A table or an index, as policies name it.
+fn resource(table: &str, index: Option<&str>) -> String {
+    match index {
+        Some(index) => format!("{table}/index/{index}"),
+        None => table.to_owned(),
     }
 }
 
@@ -267,6 +430,41 @@ mod tests {
     }
 
     #[test]
+    fn a_statement_needs_the_permission_of_its_verb() {
+        let body = r#"{"Statements": [
+            {"Statement": "INSERT INTO \"orders\" VALUE {'id': ?, 'text': ?}", "Parameters": [{"S": "1"}, {"S": "abc"}]},
+            {"Statement": "INSERT INTO \"orders\" VALUE {'id': ?}", "Parameters": [{"S": "2"}]},
+            {"Statement": "UPDATE \"orders\" SET a = 1 WHERE id = '3'"}
+        ]}"#;
+        let needed = permissions("BatchExecuteStatement", body);
+        assert_eq!(needed, ["PartiQLInsert orders", "PartiQLUpdate orders"]);
+        let request = Request::read("BatchExecuteStatement", body.as_bytes()).expect("a good body");
+        assert_eq!(request.size(), 3);
+        assert!(request.has_writing_statements());
+        let key = ["id".to_owned()];
+        let inserts: Vec<_> = request
+            .inserts()
+            .into_iter()
+            .map(|insert| insert.map(|item| (item.key(&key), item.bytes())))
+            .collect();
+        let item = |id: &str, bytes| Some((Some(format!("orders\n{{\"S\":\"{id}\"}}")), bytes));
+        assert_eq!(inserts, [item("1", 2 + 1 + 4 + 3), item("2", 3), None]);
+
+        let select = r#"{"Statement": "SELECT * FROM \"orders\".\"unpaid\" WHERE shard = 1"}"#;
+        let needed = permissions("ExecuteStatement", select);
+        assert_eq!(needed, ["PartiQLSelect orders/index/unpaid"]);
+    }
+
+    #[test]
+    fn a_delete_in_a_transaction_and_a_scan_need_their_own_permissions() {
+        let body =
+            r#"{"TransactItems": [{"Delete": {"TableName": "open", "Key": {"id": {"S": "1"}}}}]}"#;
+        assert_eq!(permissions("TransactWriteItems", body), ["DeleteItem open"]);
+        let scan = r#"{"TableName": "open", "ConsistentRead": true}"#;
+        assert_eq!(permissions("Scan", scan), ["Scan open"]);
+    }
+
+    #[test]
     fn an_index_is_a_resource() {
         let query = r#"{"TableName": "products", "IndexName": "by\u002dname"}"#;
         assert_eq!(
@@ -280,6 +478,7 @@ mod tests {
         let get = r#"{"RequestItems": {"a": {"Keys": [{}, {}]}, "b": {"Keys": [{}]}}}"#;
         let request = Request::read("BatchGetItem", get.as_bytes()).expect("a good body");
         assert_eq!(request.size(), 3);
+        assert_eq!(request.items_to_get().len(), 3);
         let write = r#"{"RequestItems": {"a": [{"PutRequest": {}}, {"PutRequest": {}}]}}"#;
         let request = Request::read("BatchWriteItem", write.as_bytes()).expect("a good body");
         assert_eq!(request.size(), 2);

@@ -18,4 +18,5 @@ pub(super) const PROFILES: [Profile; 1] = [Profile {
     milliseconds: [5.0, 10.0, 16.0, 20.0, 40.0, 150.0],
     items: 1,
     milliseconds_per_item: 0.0,
+    milliseconds_per_kilobyte: 0.0,
 }];

@@ -6,6 +6,8 @@ mod latency;
 mod queues;
 mod request;
 
+use std::time::Duration;
+
 use axum::body::HttpBody as _;
 use futures_util::future::BoxFuture;
 use tokio::time::Instant;
@@ -14,7 +16,7 @@ use super::call::{Answer, Call, Service};
 use super::settings::Settings;
 use crate::caller::Caller;
 use crate::meter::{Consumption, Ending, billed_requests};
-use crate::simulation::Latencies;
+use crate::simulation::{Latencies, Work};
 use engine::Engine;
 pub(crate) use queues::PlacedQueue;
 pub(super) use queues::create_queues;
@@ -45,9 +47,12 @@ impl Sqs {
     }
 
     async fn answer_call<'a>(&self, call: &'a Call) -> Answer<'a> {
-        let answered_at = self.time_of_answer(call);
+        let called_at = Instant::now();
+        let latency = self.latency(call);
         let response = self.engine.call(call).await;
-        if let Some(time) = answered_at {
+        if let Some(latency) = latency {
+            // A receive that waited for its message still has the way back.
+            let time = (called_at + latency).max(Instant::now() + latency / 2);
             tokio::time::sleep_until(time).await;
         }
         // The engine's answers are in memory, so this is their size.
@@ -69,14 +74,19 @@ impl Sqs {
         }
     }
 
-    /// When AWS would answer. AWS polls queues with many pollers at once, so latency delays no event source, and the
-    /// emulator's own calls take none.
-    fn time_of_answer(&self, call: &Call) -> Option<Instant> {
-        if call.caller == Caller::Emulator {
+    /// How long AWS would take. Of the emulator's own calls, only the long poll that begins a batch takes time. It is
+    /// assumed that the calls after it, which fill a window and delete messages, hold up no invocation, as Lambda has
+    /// many pollers.
+    fn latency(&self, call: &Call) -> Option<Duration> {
+        let latencies = self.latencies.as_ref()?;
+        if call.caller == Caller::Emulator && !request::is_long_poll(&call.operation, &call.body) {
             return None;
         }
-        let latency = self.latencies.as_ref()?.next(&call.operation, 1)?;
-        Some(Instant::now() + latency)
+        let work = Work {
+            items: 1,
+            bytes: call.body.len(),
+        };
+        latencies.next(&call.operation, work)
     }
 }
 

@@ -25,6 +25,18 @@ pub(super) fn permission<'a>(operation: &'a str, body: &'a [u8]) -> Option<Permi
     })
 }
 
+/// Whether it is a receive that waits for a message.
+pub(super) fn is_long_poll(operation: &str, body: &[u8]) -> bool {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "PascalCase")]
+    struct Body {
+        #[serde(default)]
+        wait_time_seconds: u32,
+    }
+    operation == "ReceiveMessage"
+        && serde_json::from_slice(body).is_ok_and(|body: Body| body.wait_time_seconds > 0)
+}
+
 /// The last part of a queue's URL.
 pub(super) fn queue_name(url: &str) -> &str {
     url.rsplit('/').next().unwrap_or(url)
@@ -33,6 +45,18 @@ pub(super) fn queue_name(url: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_receive_that_waits_is_a_long_poll() {
+        let long = br#"{"QueueUrl": "q", "WaitTimeSeconds": 20}"#;
+        assert!(is_long_poll("ReceiveMessage", long));
+        assert!(!is_long_poll("SendMessage", long));
+        assert!(!is_long_poll("ReceiveMessage", br#"{"QueueUrl": "q"}"#));
+        assert!(!is_long_poll(
+            "ReceiveMessage",
+            br#"{"WaitTimeSeconds": 0}"#
+        ));
+    }
 
     #[test]
     fn a_batch_needs_the_permission_of_its_operation() {
