@@ -178,11 +178,11 @@ def orders_arrive(shop, page):
     return orders, too_much
 
 
-def a_trace_is_a_waterfall(page, order_id, status):
+def a_trace_is_a_waterfall(page, order_id, status, writes):
     page.enter_order(order_id)
     page.wait(f"{order_id} to be {status}", lambda: page.text("#summary").startswith(status))
     names = page.texts("#rows .what b")
-    for name in ["POST /checkouts", "SQS.SendMessage", "checkout decided", "decide checkouts", "DynamoDB.TransactWriteItems"]:
+    for name in ["POST /checkouts", "SQS.SendMessage", "checkout decided", "decide checkouts", *writes]:
         check(name in names, f"{name} is not in {names}")
     check("in the queue" in page.texts("#rows .what"), page.texts("#rows .what"))
     # Later spans begin further to the right.
@@ -269,8 +269,10 @@ def main():
             flash_sale(shop, page, arguments.screenshots)
             return
         orders, too_much = orders_arrive(shop, page)
-        a_trace_is_a_waterfall(page, too_much, "rejected")
-        a_trace_is_a_waterfall(page, orders[0], "waiting payment")
+        # A rejected order takes no stock, so there is no transaction.
+        a_trace_is_a_waterfall(page, too_much, "rejected", ["DynamoDB.BatchExecuteStatement"])
+        writes = ["DynamoDB.TransactWriteItems", "DynamoDB.BatchExecuteStatement", "DynamoDB.DeleteItem"]
+        a_trace_is_a_waterfall(page, orders[0], "waiting payment", writes)
         the_keyboard_is_enough(page, orders[0])
         an_unknown_order_has_a_message(page)
         check(page.errors() == [], page.errors())
