@@ -91,3 +91,56 @@ impl From<Metrics> for MeterReading {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// A reading after so many orders, decided in batches of a thousand.
+    fn reading(orders: u64) -> MeterReading {
+        let call = |operation: &str, calls: u64| {
+            json!({
+                "service": "-", "operation": operation, "calls": calls, "errors": 0, "cancelled_transactions": 0,
+                "conflicts": 0, "throttles": 0, "read_units": 0.0, "write_units": 0.0, "billed_requests": calls,
+                "milliseconds": 1.0
+            })
+        };
+        let metrics: Metrics = serde_json::from_value(json!({
+            "since": "2026-01-01T00:00:00Z",
+            "totals": {
+                "http_requests": 0, "invocations": 0, "cold_starts": 0, "gb_seconds": 0.0, "sqs_requests": orders / 5,
+                "read_units": 0.0, "write_units": orders * 2, "transactions": orders / 1_000,
+                "cancelled_transactions": 0, "conflicts": 0, "throttles": 0
+            },
+            "functions": [{
+                "function": "CheckoutBatchFunction", "invocations": 0, "errors": 0, "throttles": 0, "timeouts": 0,
+                "crashes": 0, "cold_starts": 0, "billed_milliseconds": 0, "memory_mb": 0, "gb_seconds": 0.0,
+                "calls": [call("BatchExecuteStatement", orders / 25)], "permissions": []
+            }],
+            "event_sources": { "calls": [call("ReceiveMessage", orders / 10)], "permissions": [] },
+            "others": { "calls": [], "permissions": [] }
+        }))
+        .unwrap();
+        MeterReading::from(metrics)
+    }
+
+    #[test]
+    fn the_calls_of_functions_and_event_sources_are_divided_among_the_orders() {
+        let since = reading(3_000).since(&reading(1_000));
+        assert_eq!((since.transactions, since.usage.write_units), (2, 4_000.0));
+        let table = since.calls_per_order(2_000).to_string();
+        let lines: Vec<Vec<&str>> = table
+            .lines()
+            .map(|line| line.split_whitespace().collect())
+            .collect();
+        assert_eq!(
+            lines,
+            [
+                vec!["CheckoutBatchFunction", "BatchExecuteStatement", "0.040"],
+                vec!["event", "sources", "ReceiveMessage", "0.100"],
+            ]
+        );
+    }
+}
