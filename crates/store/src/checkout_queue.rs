@@ -29,6 +29,9 @@ const MESSAGES_PER_CALL: usize = 10;
 /// Calls side by side, at most: with some 10 ms a call they carry over 10,000 messages a second.
 const CALLS_SIDE_BY_SIDE: usize = 16;
 
+/// Receives that all came back full are followed by so many times as many.
+const MORE_CALLS: usize = 4;
+
 /// The part of the time left that gathering may take: the rest is for deciding.
 const GATHERING_SHARE: u32 = 4;
 
@@ -127,7 +130,7 @@ impl CheckoutQueue {
             }
             side_by_side = match received.len() < asked {
                 true => (side_by_side / 2).max(1),
-                false => (side_by_side * 2).min(CALLS_SIDE_BY_SIDE),
+                false => (side_by_side * MORE_CALLS).min(CALLS_SIDE_BY_SIDE),
             };
             gathered.extend(received);
         }
