@@ -1,10 +1,10 @@
-//! Entering the orders of a decision, then closing it: by its own consumer, by another, or by the sweep.
+//! Entering the accepted orders of a decision, then closing it: by its own consumer, by another, or by the sweep.
 
-use crate::configuration::{Configuration, Mutation};
-use crate::ids::{DecisionId, Decisions, Id, OrderId, Orders};
+use crate::configuration::Mutation;
+use crate::ids::{ConsumerId, DecisionId, Decisions, Id, OrderId, Orders};
 use crate::protocol::Steps;
 use crate::state::{Closer, Consumer, Order, Phase, Record, State, Status};
-use crate::step::{ClosingStep, Entry, Returned, Step, Worker};
+use crate::step::{ClosingStep, Returned, Step, Worker};
 
 impl Steps<'_> {
     /// The sweep takes any open decision, also beside a live owner: ages are not modelled.
@@ -17,7 +17,8 @@ impl Steps<'_> {
             None if self.shop.has(Mutation::NoSweep) => {}
             None => {
                 for decision in self.now.open_decisions() {
-                    self.take_up(Worker::Sweep, decision);
+                    let closer = self.closer(decision);
+                    self.of_closer(Worker::Sweep, closer);
                 }
             }
         }
@@ -32,17 +33,14 @@ impl Steps<'_> {
         }
     }
 
-    pub(crate) fn take_up(&mut self, worker: Worker, decision: DecisionId) {
-        let closer = Closer::new(self.shop, self.now, decision);
-        self.add_closing(worker, ClosingStep::TakesUp(decision), |state| {
-            state.keep_closer(worker, closer);
-        });
+    /// A closer that has read the record.
+    pub(crate) fn closer(&self, decision: DecisionId) -> Closer {
+        Closer::new(decision, self.now.decision(decision).accepted)
     }
 
     /// Closes only after every put was attempted.
     pub(crate) fn of_closer(&mut self, worker: Worker, closer: Closer) {
-        let orders = self.now.decision(closer.decision).outcome.orders();
-        let unattempted = orders.without(closer.attempted);
+        let unattempted = closer.unattempted();
         if unattempted.is_empty() {
             self.close(worker, closer);
         }
@@ -51,35 +49,35 @@ impl Steps<'_> {
         }
     }
 
-    fn put(&mut self, worker: Worker, closer: Closer, id: OrderId) {
+    fn put(&mut self, worker: Worker, mut closer: Closer, id: OrderId) {
+        if self.shop.has(Mutation::ReturnsBeforePuts) && closer.attempted.is_empty() {
+            closer.returns = self.entered_by_another(closer);
+        }
         if self.shop.has(Mutation::ThrottledPutAttempted) {
-            self.attempt(
-                worker,
-                closer,
-                id,
-                ClosingStep::PutThrottled(id),
-                Returned::Nothing,
-            );
+            let attempted = closer.attempt(id, Returned::Nothing);
+            self.attempt(worker, ClosingStep::PutThrottled(id), attempted);
         }
         match self.now.order(id) {
             Some(order) if !self.shop.has(Mutation::UnconditionalPut) => {
-                let returned = self.returned(closer.decision, id, order);
-                self.attempt(
-                    worker,
-                    closer,
-                    id,
-                    ClosingStep::Finds(id, returned),
-                    returned,
-                );
+                let returned = self.returned(closer.decision, order);
+                let attempted = closer.attempt(id, returned);
+                self.attempt(worker, ClosingStep::Finds(id, returned), attempted);
             }
             Some(_) | None => self.enter(worker, closer, id),
         }
     }
 
+    fn entered_by_another(&self, closer: Closer) -> Orders {
+        let by_another = |id: &OrderId| {
+            let order = self.now.order(*id);
+            order.is_some_and(|order| order.by != Some(closer.decision))
+        };
+        closer.accepted.iter().filter(by_another).collect()
+    }
+
     /// What a put that finds its order there means for the unit that the decision took.
-    fn returned(&self, decision: DecisionId, id: OrderId, order: Order) -> Returned {
-        let took_a_unit = self.now.decision(decision).outcome.accepted.contains(id);
-        if took_a_unit && self.is_without_the_unit(decision, order) {
+    fn returned(&self, decision: DecisionId, order: Order) -> Returned {
+        if self.is_without_the_unit(decision, order) {
             Returned::ItsUnit
         } else {
             Returned::Nothing
@@ -90,81 +88,68 @@ impl Steps<'_> {
         if self.shop.has(Mutation::ReturnsBeforePuts) {
             return false;
         }
-        if order.by != decision {
-            return true;
-        }
-        match order.status {
-            Status::OverLimit => !self.shop.has(Mutation::LimitReturnedByWriterOnly),
+        if order.by == Some(decision) {
             // Its unit went back when it was released.
-            Status::Released => self.shop.has(Mutation::ReturnsReleased),
-            Status::Rejected | Status::WaitingPayment | Status::Paid => false,
+            return order.status == Status::Released && self.shop.has(Mutation::ReturnsReleased);
         }
+        order.is_accepted() || !self.shop.has(Mutation::RejectedNotReturned)
     }
 
     fn enter(&mut self, worker: Worker, closer: Closer, id: OrderId) {
-        let outcome = self.now.decision(closer.decision).outcome;
-        if outcome.rejected.contains(id) {
-            return self.enter_as(worker, closer, id, Entry::Rejected);
-        }
-        self.enter_as(worker, closer, id, Entry::Accepted);
-        if self.shop.customer_limit {
-            self.enter_as(worker, closer, id, Entry::OverLimit);
-        }
-    }
-
-    fn enter_as(&mut self, worker: Worker, closer: Closer, id: OrderId, entry: Entry) {
         let by = closer.decision;
-        let status = entry.status();
-        let enter = |state: &mut State| state.orders[id.index()] = Some(Order { by, status });
-        self.add_closing(worker, ClosingStep::Enters(id, by, entry), |state| {
-            enter(state);
-            state.keep_closer(worker, closer.attempt(id, entry.returned()));
+        let attempted = closer.attempt(id, Returned::Nothing);
+        let kept = self.with_closer(worker, attempted);
+        self.add_closing(worker, ClosingStep::Enters(id, by), |state| {
+            state.orders[id.index()] = Some(Order::accepted(by));
+            kept.keep(state);
         });
         if self.now.left.lost_answers > 0 {
-            let step = ClosingStep::EntersWithoutAnswer(id, by, entry);
-            self.add_closing(worker, step, |state| {
-                enter(state);
+            self.add_closing(worker, ClosingStep::PutUnderWay(id, by), |state| {
                 state.left.lost_answers -= 1;
+                state.decision_mut(by).late_puts.insert(id);
             });
         }
     }
 
-    fn attempt(
-        &mut self,
-        worker: Worker,
-        closer: Closer,
-        id: OrderId,
-        step: ClosingStep,
-        returned: Returned,
-    ) {
-        self.add_closing(worker, step, |state| {
-            state.keep_closer(worker, closer.attempt(id, returned));
-        });
+    fn attempt(&mut self, worker: Worker, step: ClosingStep, attempted: Closer) {
+        let kept = self.with_closer(worker, attempted);
+        self.add_closing(worker, step, |state| kept.keep(state));
     }
 
+    /// Deletes the marker and returns units, on condition that the marker exists. Without units, the condition would
+    /// make no difference.
     fn close(&mut self, worker: Worker, closer: Closer) {
         let id = closer.decision;
-        if self.may_close(self.now.decision(id).record) {
+        let kept = self.without_closer(worker, closer);
+        let is_open = self.now.decision(id).record == Record::Open;
+        if is_open || self.shop.has(Mutation::UnconditionalClose) {
             self.add_closing(worker, ClosingStep::Closes(id, closer.returns), |state| {
-                state.decisions[id.index()].record = Record::Closed;
-                state.available += closer.returns.len() as i8;
-                state.end_closer(worker);
+                state.decision_mut(id).record = Record::Closed;
+                state.available += closer.returns.units();
+                kept.keep(state);
             });
         } else {
             self.add_closing(worker, ClosingStep::FindsClosed(id), |state| {
-                state.end_closer(worker);
+                kept.keep(state);
             });
         }
     }
 
-    /// The condition of the transaction that closes a decision.
-    fn may_close(&self, record: Record) -> bool {
-        let is_unconditional = self.shop.has(Mutation::UnconditionalClose);
-        match record {
-            Record::Open => true,
-            Record::Closed => is_unconditional,
-            Record::Expired => is_unconditional || self.shop.has(Mutation::CloseUnlessClosed),
-            Record::Unused | Record::Absent => false,
+    fn with_closer(&self, worker: Worker, closer: Closer) -> Kept {
+        match worker {
+            Worker::Sweep => Kept::Sweep(Some(closer)),
+            Worker::Consumer(id) => Kept::Consumer(id, self.now.consumer(id).with_closer(closer)),
+        }
+    }
+
+    fn without_closer(&self, worker: Worker, closer: Closer) -> Kept {
+        match worker {
+            Worker::Sweep => Kept::Sweep(None),
+            Worker::Consumer(id) => {
+                let consumer = self.now.consumer(id).without_closer(closer);
+                let consumer = self.go_on_entering(self.go_on_settling(consumer));
+                Kept::Consumer(id, consumer)
+            }
         }
     }
 
@@ -173,17 +158,28 @@ impl Steps<'_> {
     }
 }
 
+/// What a worker is after its step.
+enum Kept {
+    Sweep(Option<Closer>),
+    Consumer(ConsumerId, Consumer),
+}
+
+impl Kept {
+    fn keep(self, state: &mut State) {
+        match self {
+            Self::Sweep(closer) => state.sweep = closer,
+            Self::Consumer(id, consumer) => *state.consumer_mut(id) = consumer,
+        }
+    }
+}
+
 impl Closer {
-    pub(crate) fn new(shop: &Configuration, state: &State, decision: DecisionId) -> Self {
-        let returns = if shop.has(Mutation::ReturnsBeforePuts) {
-            already_entered(state, decision)
-        } else {
-            Orders::default()
-        };
+    pub(crate) fn new(decision: DecisionId, accepted: Orders) -> Self {
         Self {
             decision,
+            accepted,
             attempted: Orders::default(),
-            returns,
+            returns: Orders::default(),
         }
     }
 
@@ -198,63 +194,33 @@ impl Closer {
     }
 }
 
-fn already_entered(state: &State, decision: DecisionId) -> Orders {
-    let accepted = state.decision(decision).outcome.accepted;
-    accepted
-        .iter()
-        .filter(|id| state.order(*id).is_some_and(|order| order.by != decision))
-        .collect()
-}
-
-impl Entry {
-    fn status(self) -> Status {
-        match self {
-            Self::Accepted => Status::WaitingPayment,
-            Self::Rejected => Status::Rejected,
-            Self::OverLimit => Status::OverLimit,
-        }
-    }
-
-    fn returned(self) -> Returned {
-        match self {
-            Self::Accepted | Self::Rejected => Returned::Nothing,
-            Self::OverLimit => Returned::ItsUnit,
-        }
-    }
-}
-
-impl State {
-    fn keep_closer(&mut self, worker: Worker, closer: Closer) {
-        match worker {
-            Worker::Sweep => self.sweep = Some(closer),
-            Worker::Consumer(consumer) => self.consumer_mut(consumer).keep_closer(closer),
-        }
-    }
-
-    fn end_closer(&mut self, worker: Worker) {
-        match worker {
-            Worker::Sweep => self.sweep = None,
-            Worker::Consumer(consumer) => self.consumer_mut(consumer).end_closer(),
-        }
-    }
-}
-
 impl Consumer {
-    fn keep_closer(&mut self, closer: Closer) {
-        self.phase = match self.phase {
-            Phase::Settling { found, .. } => Phase::Settling {
-                found: found.without(Decisions::from_iter([closer.decision])),
-                now: Some(closer),
-            },
-            _ => Phase::Entering(closer),
-        };
+    fn with_closer(mut self, closer: Closer) -> Self {
+        match &mut self.phase {
+            Phase::Settling { found, now } => {
+                *found = found.without(Decisions::from_iter([closer.decision]));
+                *now = Some(closer);
+            }
+            Phase::Entering { closer: own, .. } => {
+                *own = Some(closer);
+                self.decided = self.decided.union(closer.attempted);
+            }
+            _ => unreachable!("it closes a decision only when it settles or enters"),
+        }
+        self
     }
 
-    fn end_closer(&mut self) {
-        self.phase = match self.phase {
-            Phase::Settling { found, .. } => Phase::Settling { found, now: None },
-            _ if self.batch.is_empty() => Phase::Gathering,
-            _ => Phase::Acknowledging,
-        };
+    /// All orders of the decision are entered.
+    fn without_closer(mut self, closer: Closer) -> Self {
+        let held = closer.accepted.intersection(self.batch.orders());
+        match &mut self.phase {
+            Phase::Settling { now, .. } => {
+                *now = None;
+                self.decided = self.decided.union(held.without(self.postponed));
+            }
+            Phase::Entering { closer: own, .. } => *own = None,
+            _ => unreachable!("it closes a decision only when it settles or enters"),
+        }
+        self
     }
 }

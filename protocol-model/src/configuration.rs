@@ -1,7 +1,11 @@
 //! How large the modelled shop is, what goes wrong in it, and which rule of the protocol it leaves out.
 
 use crate::ids::{Id, MessageId, OrderId};
-use crate::state::{MAX_BATCH, MAX_CONSUMERS, MAX_MESSAGES, MAX_ORDERS};
+
+pub(crate) const MAX_ORDERS: usize = 3;
+pub(crate) const MAX_MESSAGES: usize = 5;
+pub(crate) const MAX_CONSUMERS: usize = 3;
+pub(crate) const MAX_BATCH: usize = 3;
 
 /// The size of a modelled shop and everything that may go wrong in one run of it.
 #[derive(Clone, Debug)]
@@ -9,6 +13,7 @@ pub struct Configuration {
     pub(crate) supply: i8,
     pub(crate) consumers: usize,
     pub(crate) batch: usize,
+    pub(crate) decision: usize,
     pub(crate) messages: Vec<Message>,
     pub(crate) orders: usize,
     pub(crate) crashes: u8,
@@ -16,8 +21,6 @@ pub struct Configuration {
     pub(crate) releases: u8,
     pub(crate) payments: bool,
     pub(crate) lapses: u8,
-    pub(crate) customer_limit: bool,
-    pub(crate) records_expire: bool,
     pub(crate) mutation: Option<Mutation>,
 }
 
@@ -41,30 +44,40 @@ pub(crate) enum Sent {
 /// One rule of the protocol, left out or broken.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Mutation {
-    /// The returns are computed when a decision is taken up, before its puts were attempted.
+    /// The returns are computed at the first put of a decision, before all were attempted.
     ReturnsBeforePuts,
     /// A put that was throttled counts as attempted.
     ThrottledPutAttempted,
     /// An order that was entered by this decision and released since is returned once more.
     ReturnsReleased,
-    /// An order that is over its customer's limit is returned only by the closer that entered it.
-    LimitReturnedByWriterOnly,
-    /// A put overwrites the order that it finds.
+    /// The unit of an order that was rejected first is not returned, since the order names no decision.
+    RejectedNotReturned,
+    /// The put of an accepted order overwrites the order that it finds.
     UnconditionalPut,
-    /// A decision is closed without the condition that it is open.
+    /// The put of a rejected order overwrites the order that it finds.
+    UnconditionalRejection,
+    /// A decision is closed, and its units are returned, without the condition that its marker exists.
     UnconditionalClose,
-    /// A decision is closed on the condition that it is not closed, which holds for a record that its TTL deleted.
-    CloseUnlessClosed,
     /// Messages are deleted before the commit.
     AcknowledgeBeforeCommit,
+    /// A consumer that runs out of time deletes the messages of orders that it has not entered, too.
+    AcknowledgeUnentered,
     /// Open decisions are read before the stock is.
     LookBeforeStock,
     /// Open decisions are not read again after a cancelled commit returned a newer stock value.
     NoLookAfterNewerStock,
     /// A rejection is no reason to look: only messages that may have been seen are.
     LookOnlyWhenSeen,
+    /// A look compares only the messages that may have been seen with the open decisions.
+    LookForSeenOnly,
     /// A commit that got no answer is tried again under a new id.
     NewIdAfterLostAnswer,
+    /// A commit that finds its own record is taken for one that failed.
+    RecordMeansFailure,
+    /// A commit overwrites the record that it finds.
+    UnconditionalRecord,
+    /// After a cancelled commit, the new content is committed under the old id.
+    OldIdForNewContent,
     /// Released orders are deleted once their decisions are closed.
     OrdersDeleted,
     /// Nothing but a redelivered message takes up a decision that its consumer left open.
@@ -83,6 +96,7 @@ impl Configuration {
             supply,
             consumers: 2,
             batch: 2,
+            decision: MAX_BATCH,
             messages: (0..orders).map(original).collect(),
             orders,
             crashes: 0,
@@ -90,8 +104,6 @@ impl Configuration {
             releases: 0,
             payments: false,
             lapses: 0,
-            customer_limit: false,
-            records_expire: false,
             mutation: None,
         }
     }
@@ -106,6 +118,11 @@ impl Configuration {
     pub fn batch(self, batch: usize) -> Self {
         assert!(batch <= MAX_BATCH);
         Self { batch, ..self }
+    }
+
+    /// The number of orders that a decision accepts at most: a larger batch is cut into several decisions.
+    pub fn decision(self, decision: usize) -> Self {
+        Self { decision, ..self }
     }
 
     /// The first order is submitted a second time.
@@ -127,12 +144,12 @@ impl Configuration {
         self
     }
 
-    /// How often a consumer or the sweep dies. A consumer that runs out of time before its commit does the same.
+    /// How often a consumer or the sweep dies, runs out of time, or can't finish a decision that it found open.
     pub fn crashes(self, crashes: u8) -> Self {
         Self { crashes, ..self }
     }
 
-    /// How often the answer of a commit or a put is lost. The commit has landed, lands later, or never.
+    /// How often the answer of a commit or a put is lost. It has landed, lands later, or never.
     pub fn lost_answers(self, lost_answers: u8) -> Self {
         Self {
             lost_answers,
@@ -156,22 +173,6 @@ impl Configuration {
     /// How often a message becomes visible while a slow consumer still works on it.
     pub fn lapses(self, lapses: u8) -> Self {
         Self { lapses, ..self }
-    }
-
-    /// Entering an accepted order may find that its customer has too many: the order is rejected for that.
-    pub fn customer_limit(self) -> Self {
-        Self {
-            customer_limit: true,
-            ..self
-        }
-    }
-
-    /// Closed records are deleted by their TTL.
-    pub fn records_expire(self) -> Self {
-        Self {
-            records_expire: true,
-            ..self
-        }
     }
 
     /// The same shop without one rule of the protocol.
@@ -204,6 +205,5 @@ impl Configuration {
             && self.crashes == 0
             && self.releases == 0
             && self.lapses == 0
-            && !self.customer_limit
     }
 }

@@ -1,10 +1,11 @@
 //! A consumer: gather, read the stock, look, commit, enter, acknowledge.
 
-use crate::configuration::{Configuration, Mutation};
-use crate::ids::{ConsumerId, DecisionId, Decisions, Id, MessageId, Orders};
+use crate::configuration::Mutation;
+use crate::ids::{ConsumerId, DecisionId, Decisions, Id, MessageId, OrderId, Orders};
 use crate::protocol::Steps;
 use crate::state::{
-    Batch, Closer, Consumer, Decision, Delivered, Delivery, Outcome, Phase, Record, State,
+    Allocation, Closer, Consumer, Decision, Delivered, Delivery, Order, Phase, Record, State,
+    Status,
 };
 use crate::step::{ConsumerStep, Step, Worker};
 
@@ -15,18 +16,14 @@ impl Steps<'_> {
             Phase::Gathering => self.gather(id, consumer),
             Phase::ReadingStock => self.read_stock(id, consumer),
             Phase::Looking => self.look(id, consumer),
-            Phase::Settling { found, now } => self.settle(id, consumer, found, now),
+            Phase::Settling { found, now } => self.settle(id, found, now),
             Phase::ReadingOrders => self.read_orders(id, consumer),
             Phase::Committing { id: decision } => self.commit(id, consumer, decision),
-            Phase::Unanswered { id: decision } => self.read_record(id, decision),
-            Phase::Entering(closer) => self.enter_own(id, consumer, closer),
+            Phase::Entering { closer, rejected } => self.enter_own(id, closer, rejected),
             Phase::Acknowledging => self.acknowledge(id, consumer),
         }
         if !consumer.is_idle() && self.now.left.crashes > 0 {
-            self.add_consumer(id, ConsumerStep::Crashes, |state| {
-                state.left.crashes -= 1;
-                *state.consumer_mut(id) = Consumer::default();
-            });
+            self.fail(id, consumer);
         }
     }
 
@@ -38,23 +35,6 @@ impl Steps<'_> {
         }
         if !consumer.batch.is_empty() {
             self.stop_gathering(id, consumer);
-        }
-    }
-
-    fn stop_gathering(&mut self, id: ConsumerId, mut consumer: Consumer) {
-        let looks_first = self.shop.has(Mutation::LookBeforeStock);
-        consumer.phase = if looks_first {
-            Phase::Looking
-        } else {
-            Phase::ReadingStock
-        };
-        if self.shop.has(Mutation::AcknowledgeBeforeCommit) {
-            self.add_consumer(id, ConsumerStep::StopsGatheringAndAcknowledges, |state| {
-                state.delete_messages(consumer.batch);
-                *state.consumer_mut(id) = consumer;
-            });
-        } else {
-            self.replace(id, ConsumerStep::StopsGathering, consumer);
         }
     }
 
@@ -78,18 +58,46 @@ impl Steps<'_> {
         }
     }
 
+    fn stop_gathering(&mut self, id: ConsumerId, mut consumer: Consumer) {
+        if self.shop.has(Mutation::LookBeforeStock) {
+            consumer.phase = Phase::Looking;
+            self.replace(id, ConsumerStep::StopsGathering, consumer);
+        } else if self.shop.has(Mutation::AcknowledgeBeforeCommit) {
+            let messages = consumer.batch.messages_of(consumer.batch.orders());
+            let consumer = self.with_stock(consumer, false);
+            self.add_consumer(id, ConsumerStep::Acknowledges(messages), |state| {
+                state.delete_messages(messages);
+                *state.consumer_mut(id) = consumer;
+            });
+        } else {
+            self.read_stock(id, consumer);
+        }
+    }
+
     fn read_stock(&mut self, id: ConsumerId, consumer: Consumer) {
-        let may_look = !self.shop.has(Mutation::LookBeforeStock);
+        let looked = self.shop.has(Mutation::LookBeforeStock);
         let available = self.now.available;
-        let consumer = self.with_stock(consumer, may_look);
+        let consumer = self.with_stock(consumer, looked);
         self.replace(id, ConsumerStep::ReadsStock { available }, consumer);
     }
 
-    /// Write last, read first: the look comes after the stock value that it is for.
-    fn with_stock(&self, mut consumer: Consumer, may_look: bool) -> Consumer {
+    /// Write last, read first: what was looked at before a newer stock value does not count.
+    fn with_stock(&self, mut consumer: Consumer, looked: bool) -> Consumer {
         consumer.stock = self.now.stock_value();
-        consumer.phase = if may_look && self.must_look(&consumer) {
+        consumer.looked = looked;
+        self.proceed(consumer)
+    }
+
+    /// Allocates what waits. Nothing is committed or rejected before a look that is due.
+    pub(crate) fn proceed(&self, mut consumer: Consumer) -> Consumer {
+        let Allocation { accepted, rejected } = consumer.allocate(self.shop.decision);
+        consumer.phase = if consumer.waiting().is_empty() {
+            Phase::Acknowledging
+        } else if self.must_look(&consumer, rejected) {
             Phase::Looking
+        } else if accepted.is_empty() {
+            let closer = None;
+            Phase::Entering { closer, rejected }
         } else {
             Phase::Committing { id: None }
         };
@@ -97,196 +105,312 @@ impl Steps<'_> {
     }
 
     /// A rejection may be wrong, and a message that may have been seen may be decided already.
-    fn must_look(&self, consumer: &Consumer) -> bool {
-        let rejects = !consumer.allocate().rejected.is_empty();
-        let looks_for_rejections = !self.shop.has(Mutation::LookOnlyWhenSeen);
-        rejects && looks_for_rejections || !consumer.maybe_seen().is_empty()
+    fn must_look(&self, consumer: &Consumer, rejected: Orders) -> bool {
+        let rejects = !rejected.is_empty() && !self.shop.has(Mutation::LookOnlyWhenSeen);
+        let unread = !consumer.orders_read && !consumer.maybe_seen().is_empty();
+        !consumer.looked && (rejects || unread)
     }
 
     /// Compares every message of the batch with the open decisions: a receive count of 1 proves nothing.
     fn look(&mut self, id: ConsumerId, mut consumer: Consumer) {
-        let undecided = consumer.undecided();
-        let named = |id| {
-            self.now
-                .decision(id)
-                .outcome
-                .orders()
-                .intersection(undecided)
-        };
-        let found: Decisions = self
-            .now
-            .open_decisions()
-            .filter(|id| !named(*id).is_empty())
-            .collect();
-        for decision in found.iter() {
-            consumer.decided = consumer.decided.union(named(decision));
-        }
-        consumer.phase = if found.is_empty() {
-            self.after_look(&consumer)
+        let compared = if self.shop.has(Mutation::LookForSeenOnly) {
+            consumer.maybe_seen()
         } else {
-            Phase::Settling { found, now: None }
+            consumer.waiting()
         };
+        let found = self.holding(self.now.open_decisions(), compared);
+        consumer.phase = Phase::Settling { found, now: None };
+        let consumer = self.go_on_settling(consumer);
         self.replace(id, ConsumerStep::Looks { found }, consumer);
     }
 
-    fn settle(
-        &mut self,
-        id: ConsumerId,
-        mut consumer: Consumer,
-        found: Decisions,
-        now: Option<Closer>,
-    ) {
+    /// Those of the decisions that accept one of the orders.
+    fn holding(&self, decisions: impl Iterator<Item = DecisionId>, orders: Orders) -> Decisions {
+        let accepted = |id: DecisionId| self.now.decision(id).accepted;
+        decisions
+            .filter(|id| !accepted(*id).intersection(orders).is_empty())
+            .collect()
+    }
+
+    fn settle(&mut self, id: ConsumerId, found: Decisions, now: Option<Closer>) {
         match now {
             Some(closer) => self.of_closer(Worker::Consumer(id), closer),
-            None if found.is_empty() => {
-                consumer.phase = self.after_look(&consumer);
-                self.replace(id, ConsumerStep::HasSettled, consumer);
-            }
             None => {
                 for decision in found.iter() {
-                    self.take_up(Worker::Consumer(id), decision);
+                    let closer = self.closer(decision);
+                    self.of_closer(Worker::Consumer(id), closer);
                 }
             }
         }
     }
 
-    fn after_look(&self, consumer: &Consumer) -> Phase {
-        if !consumer.maybe_seen().is_empty() {
-            Phase::ReadingOrders
+    /// Takes up the next open decision that holds an order which still waits.
+    pub(crate) fn go_on_settling(&self, mut consumer: Consumer) -> Consumer {
+        if let Phase::Settling { found, now: None } = consumer.phase {
+            let found = self.holding(found.iter(), consumer.waiting());
+            consumer.phase = Phase::Settling { found, now: None };
+            if found.is_empty() {
+                return self.after_settling(consumer);
+            }
+        }
+        consumer
+    }
+
+    fn after_settling(&self, mut consumer: Consumer) -> Consumer {
+        if !consumer.orders_read && !consumer.maybe_seen().is_empty() {
+            consumer.phase = Phase::ReadingOrders;
+            consumer
         } else {
-            self.after_orders(consumer)
+            self.after_look(consumer)
         }
     }
 
-    fn after_orders(&self, consumer: &Consumer) -> Phase {
-        if consumer.undecided().is_empty() {
-            Phase::Acknowledging
-        } else if self.shop.has(Mutation::LookBeforeStock) {
-            Phase::ReadingStock
+    fn after_look(&self, mut consumer: Consumer) -> Consumer {
+        consumer.looked = true;
+        if self.shop.has(Mutation::LookBeforeStock) && !consumer.waiting().is_empty() {
+            consumer.phase = Phase::ReadingStock;
+            consumer
         } else {
-            Phase::Committing { id: None }
+            self.proceed(consumer)
         }
     }
 
     fn read_orders(&mut self, id: ConsumerId, mut consumer: Consumer) {
-        let found: Orders = consumer
-            .maybe_seen()
-            .iter()
+        let maybe_seen = consumer.maybe_seen().iter();
+        let found: Orders = maybe_seen
             .filter(|order| self.now.order(*order).is_some())
             .collect();
         consumer.decided = consumer.decided.union(found);
-        consumer.phase = self.after_orders(&consumer);
+        consumer.orders_read = true;
+        let consumer = self.after_look(consumer);
         self.replace(id, ConsumerStep::ReadsOrders { found }, consumer);
     }
 
-    /// One transaction: it takes the units and puts the record, or it does nothing.
+    /// One transaction: it takes the units and puts the record and its marker, or it does nothing.
     fn commit(&mut self, id: ConsumerId, consumer: Consumer, known: Option<DecisionId>) {
+        let accepted = consumer.allocate(self.shop.decision).accepted;
+        let is_conditional = !self.shop.has(Mutation::UnconditionalRecord);
         match known {
-            Some(decision) if self.now.decision(decision).is_committed() => {
-                self.add_consumer(id, ConsumerStep::CommitFindsItsRecord(decision), |state| {
-                    state.begin_entering(id, self.shop, decision);
-                });
+            Some(decision) if is_conditional && self.now.decision(decision).is_committed() => {
+                self.find_own_record(id, consumer, decision);
             }
-            _ if consumer.allocate().units() > self.now.available => {
-                self.commit_cancelled(id, consumer);
+            _ if accepted.units() > self.now.available => {
+                self.commit_cancelled(id, consumer, known);
             }
             Some(decision) => self.try_commit(id, consumer, decision),
             None => self.try_commit(id, consumer, self.now.unused_decision()),
         }
     }
 
+    /// An earlier attempt has landed: the commit is made.
+    fn find_own_record(&mut self, id: ConsumerId, consumer: Consumer, decision: DecisionId) {
+        let consumer = if self.shop.has(Mutation::RecordMeansFailure) {
+            self.with_stock(consumer, false)
+        } else {
+            self.committed(consumer, decision)
+        };
+        self.replace(id, ConsumerStep::CommitFindsItsRecord(decision), consumer);
+    }
+
     /// Allocates again from the stock value that came back: new content under a new id.
-    fn commit_cancelled(&mut self, id: ConsumerId, consumer: Consumer) {
-        let may_look = !self.shop.has(Mutation::NoLookAfterNewerStock);
+    fn commit_cancelled(&mut self, id: ConsumerId, consumer: Consumer, known: Option<DecisionId>) {
+        let looked = self.shop.has(Mutation::NoLookAfterNewerStock);
         let available = self.now.available;
-        let consumer = self.with_stock(consumer, may_look);
+        let mut consumer = self.with_stock(consumer, looked);
+        if self.shop.has(Mutation::OldIdForNewContent) && consumer.phase != Phase::Acknowledging {
+            consumer.phase = Phase::Committing { id: known };
+        }
         self.replace(id, ConsumerStep::CommitCancelled { available }, consumer);
     }
 
     fn try_commit(&mut self, id: ConsumerId, consumer: Consumer, decision: DecisionId) {
-        let outcome = consumer.allocate();
-        let unfair = outcome
-            .rejected
-            .intersection(consumer.stock.accepted_before);
-        let send = |state: &mut State| {
-            let record = Record::Absent;
-            state.decisions[decision.index()] = Decision {
-                record,
-                outcome,
-                unfair,
-            };
-        };
-        self.add_consumer(id, ConsumerStep::Commits(decision, outcome), |state| {
-            send(state);
-            state.commit(decision);
-            state.begin_entering(id, self.shop, decision);
+        let allocation = consumer.allocate(self.shop.decision);
+        let accepted = allocation.accepted;
+        let entering = self.committed(consumer, decision);
+        self.add_consumer(id, ConsumerStep::Commits(decision, allocation), |state| {
+            state.commit(decision, accepted);
+            *state.consumer_mut(id) = entering;
         });
         if self.now.left.lost_answers > 0 {
-            self.commit_unanswered(id, decision, outcome, send);
+            self.commit_unanswered(id, decision, allocation);
         }
     }
 
-    fn commit_unanswered(
-        &mut self,
-        id: ConsumerId,
-        decision: DecisionId,
-        outcome: Outcome,
-        send: impl Fn(&mut State),
-    ) {
-        let send = |state: &mut State| {
-            send(state);
-            state.left.lost_answers -= 1;
-            state.consumer_mut(id).phase = Phase::Unanswered { id: decision };
-        };
-        self.add_consumer(
-            id,
-            ConsumerStep::CommitAnswerLost(decision, outcome),
-            |state| {
-                send(state);
-                state.commit(decision);
-            },
-        );
-        self.add_consumer(
-            id,
-            ConsumerStep::CommitUnderWay(decision, outcome),
-            |state| {
-                send(state);
-                state.late_commits.insert(decision);
-            },
-        );
-    }
-
-    /// Without its record, the commit is tried again under the same id.
-    fn read_record(&mut self, id: ConsumerId, decision: DecisionId) {
+    /// The same commit is tried again under the same id.
+    fn commit_unanswered(&mut self, id: ConsumerId, decision: DecisionId, allocation: Allocation) {
         let keeps_id = !self.shop.has(Mutation::NewIdAfterLostAnswer);
-        if keeps_id && self.now.decision(decision).is_committed() {
-            self.add_consumer(id, ConsumerStep::FindsRecord(decision), |state| {
-                state.begin_entering(id, self.shop, decision);
-            });
-        } else {
-            let again = Phase::Committing {
-                id: keeps_id.then_some(decision),
+        let again = Phase::Committing {
+            id: keeps_id.then_some(decision),
+        };
+        let accepted = allocation.accepted;
+        let lose_answer = |state: &mut State| {
+            state.left.lost_answers -= 1;
+            state.consumer_mut(id).phase = again;
+        };
+        let step = ConsumerStep::CommitAnswerLost(decision, allocation);
+        self.add_consumer(id, step, |state| {
+            lose_answer(state);
+            state.commit(decision, accepted);
+        });
+        let step = ConsumerStep::CommitUnderWay(decision, allocation);
+        self.add_consumer(id, step, |state| {
+            lose_answer(state);
+            state.late_commits.insert(decision);
+            *state.decision_mut(decision) = Decision {
+                record: Record::Absent,
+                accepted,
+                ..Decision::default()
             };
-            self.add_consumer(id, ConsumerStep::FindsNoRecord, |state| {
-                state.consumer_mut(id).phase = again;
+        });
+    }
+
+    /// From the commit on, the orders of the allocation are entered; the rest of the batch waits for the next decision.
+    fn committed(&self, mut consumer: Consumer, decision: DecisionId) -> Consumer {
+        let Allocation { accepted, rejected } = consumer.allocate(self.shop.decision);
+        consumer.stock.available -= accepted.units();
+        consumer.phase = Phase::Entering {
+            closer: Some(Closer::new(decision, accepted)),
+            rejected,
+        };
+        consumer
+    }
+
+    fn enter_own(&mut self, id: ConsumerId, closer: Option<Closer>, rejected: Orders) {
+        if let Some(closer) = closer {
+            self.of_closer(Worker::Consumer(id), closer);
+        }
+        for order in rejected.iter() {
+            self.reject(id, order);
+        }
+    }
+
+    /// A rejected order is in no record: it is entered directly, if there is none.
+    fn reject(&mut self, id: ConsumerId, order: OrderId) {
+        if self.shop.has(Mutation::ThrottledPutAttempted) {
+            let attempted = self.rejection_attempted(id, order);
+            self.replace(id, ConsumerStep::RejectionThrottled(order), attempted);
+        }
+        let is_entered = self.now.order(order).is_some();
+        if is_entered && !self.shop.has(Mutation::UnconditionalRejection) {
+            let attempted = self.rejection_attempted(id, order);
+            self.replace(id, ConsumerStep::FindsDecided(order), attempted);
+        } else {
+            self.enter_rejection(id, order);
+        }
+    }
+
+    fn enter_rejection(&mut self, id: ConsumerId, order: OrderId) {
+        let attempted = self.rejection_attempted(id, order);
+        let accepted_before = self.now.consumer(id).stock.accepted_before;
+        let status = if accepted_before.contains(order) {
+            Status::RejectedUnfairly
+        } else {
+            Status::Rejected
+        };
+        self.add_consumer(id, ConsumerStep::Rejects(order), |state| {
+            state.orders[order.index()] = Some(Order { by: None, status });
+            *state.consumer_mut(id) = attempted;
+        });
+        if self.now.left.lost_answers > 0 {
+            self.add_consumer(id, ConsumerStep::RejectionUnderWay(order), |state| {
+                state.left.lost_answers -= 1;
+                state.late_rejections.insert(order);
             });
         }
     }
 
-    /// Messages may be acknowledged from the commit on.
-    fn enter_own(&mut self, id: ConsumerId, consumer: Consumer, closer: Closer) {
-        self.of_closer(Worker::Consumer(id), closer);
-        if !consumer.batch.is_empty() {
-            self.add_consumer(id, ConsumerStep::Acknowledges, |state| {
-                state.delete_messages(consumer.batch);
-                state.consumer_mut(id).batch = Batch::default();
-            });
+    fn rejection_attempted(&self, id: ConsumerId, order: OrderId) -> Consumer {
+        let mut consumer = *self.now.consumer(id);
+        if let Phase::Entering { rejected, .. } = &mut consumer.phase {
+            rejected.remove(order);
+        }
+        consumer.decided.insert(order);
+        self.go_on_entering(consumer)
+    }
+
+    /// When all of an allocation is entered, the rest of the batch is allocated.
+    pub(crate) fn go_on_entering(&self, consumer: Consumer) -> Consumer {
+        match consumer.phase {
+            Phase::Entering {
+                closer: None,
+                rejected,
+            } if rejected.is_empty() => self.proceed(consumer),
+            _ => consumer,
         }
     }
 
+    /// Deletes the messages of entered orders. The others become visible again.
     fn acknowledge(&mut self, id: ConsumerId, consumer: Consumer) {
-        self.add_consumer(id, ConsumerStep::Acknowledges, |state| {
-            state.delete_messages(consumer.batch);
+        let messages = consumer.batch.messages_of(consumer.decided);
+        self.add_consumer(id, ConsumerStep::Acknowledges(messages), |state| {
+            state.delete_messages(messages);
+            *state.consumer_mut(id) = Consumer::default();
+        });
+        if self.now.left.crashes > 0 {
+            for part in messages.parts() {
+                self.add_crash(id, ConsumerStep::AcknowledgesAndCrashes(part), |state| {
+                    state.delete_messages(part);
+                });
+            }
+        }
+    }
+
+    fn fail(&mut self, id: ConsumerId, consumer: Consumer) {
+        self.add_crash(id, ConsumerStep::Crashes, |_| {});
+        self.run_out_of_time(id, consumer);
+        if let Phase::Settling { found, now } = consumer.phase {
+            let taken_up = now.map(|closer| closer.decision);
+            match taken_up {
+                Some(decision) => self.fail_to_settle(id, consumer, decision),
+                None => {
+                    for decision in found.iter() {
+                        self.fail_to_settle(id, consumer, decision);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Entered orders are acknowledged all the same. Without one, it does what a crash does.
+    fn run_out_of_time(&mut self, id: ConsumerId, consumer: Consumer) {
+        let mut decided = consumer.decided;
+        if self.shop.has(Mutation::AcknowledgeUnentered) {
+            decided = decided.union(consumer.in_hand());
+        }
+        if decided.is_empty() || consumer.phase == Phase::Acknowledging {
+            return;
+        }
+        self.add_consumer(id, ConsumerStep::RunsOutOfTime, |state| {
+            state.left.crashes -= 1;
+            *state.consumer_mut(id) = Consumer {
+                phase: Phase::Acknowledging,
+                batch: consumer.batch,
+                decided,
+                ..Consumer::default()
+            };
+        });
+    }
+
+    /// The orders of the open decision must come again; the rest of the batch goes on.
+    fn fail_to_settle(&mut self, id: ConsumerId, mut consumer: Consumer, decision: DecisionId) {
+        let held = self.now.decision(decision).accepted;
+        consumer.postponed = consumer
+            .postponed
+            .union(held.intersection(consumer.waiting()));
+        if let Phase::Settling { now, .. } = &mut consumer.phase {
+            *now = None;
+        }
+        let consumer = self.go_on_settling(consumer);
+        self.add_consumer(id, ConsumerStep::FailsToSettle(decision), |state| {
+            state.left.crashes -= 1;
+            *state.consumer_mut(id) = consumer;
+        });
+    }
+
+    fn add_crash(&mut self, id: ConsumerId, step: ConsumerStep, change: impl FnOnce(&mut State)) {
+        self.add_consumer(id, step, |state| {
+            change(state);
+            state.left.crashes -= 1;
             *state.consumer_mut(id) = Consumer::default();
         });
     }
@@ -302,24 +426,5 @@ impl Steps<'_> {
         change: impl FnOnce(&mut State),
     ) {
         self.add(Step::Consumer(id, step), change);
-    }
-}
-
-impl State {
-    /// The effect of a commit that lands.
-    pub(crate) fn commit(&mut self, id: DecisionId) {
-        let decision = &mut self.decisions[id.index()];
-        decision.record = Record::Open;
-        self.available -= decision.outcome.units();
-    }
-
-    fn begin_entering(&mut self, id: ConsumerId, shop: &Configuration, decision: DecisionId) {
-        let batch = self.consumer(id).batch;
-        let phase = Phase::Entering(Closer::new(shop, self, decision));
-        *self.consumer_mut(id) = Consumer {
-            phase,
-            batch,
-            ..Consumer::default()
-        };
     }
 }

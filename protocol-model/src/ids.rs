@@ -55,6 +55,7 @@ pub(crate) struct Set<I> {
 
 pub(crate) type Orders = Set<OrderId>;
 pub(crate) type Decisions = Set<DecisionId>;
+pub(crate) type Messages = Set<MessageId>;
 
 impl<I: Id> Default for Set<I> {
     fn default() -> Self {
@@ -105,6 +106,13 @@ impl<I: Id> Set<I> {
 
     pub(crate) fn remove(&mut self, id: I) {
         self.bits &= !bit(id);
+    }
+
+    /// Every subset but nothing and everything.
+    pub(crate) fn parts(self) -> impl Iterator<Item = Self> {
+        (1..self.bits)
+            .filter(move |bits| bits & !self.bits == 0)
+            .map(Self::from_bits)
     }
 
     pub(crate) fn iter(self) -> impl Iterator<Item = I> {

@@ -9,7 +9,7 @@
 //! - [`Property`] is one promise of the protocol.
 //! - [`check`] is the search. A [`Violation`] prints the shortest way to it.
 //!
-//! The model shares no code with the shop: both are written from the design, and a mistake in one is not in the other.
+//! The model shares no code with the shop: both are written from the same protocol, and a mistake in one is not in the other.
 
 mod closing;
 mod configuration;

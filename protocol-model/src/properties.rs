@@ -51,15 +51,10 @@ pub(crate) fn broken_by_step(
     after: &State,
 ) -> Option<Property> {
     shop.orders()
-        .find_map(|id| broken_by_change(after, id, before.order(id), after.order(id)))
+        .find_map(|id| broken_by_change(before.order(id), after.order(id)))
 }
 
-fn broken_by_change(
-    after: &State,
-    id: OrderId,
-    old: Option<Order>,
-    new: Option<Order>,
-) -> Option<Property> {
+fn broken_by_change(old: Option<Order>, new: Option<Order>) -> Option<Property> {
     match (old, new) {
         (Some(old), Some(new)) if old.status == Status::Released && new.holds_a_unit() => {
             Some(Property::ReleasedStays)
@@ -67,11 +62,7 @@ fn broken_by_change(
         (Some(old), Some(new)) if old.is_accepted() != new.is_accepted() => {
             Some(Property::ResultStays)
         }
-        (None, Some(new))
-            if new.status == Status::Rejected && after.decision(new.by).unfair.contains(id) =>
-        {
-            Some(Property::Fairness)
-        }
+        (None, Some(new)) if new.status == Status::RejectedUnfairly => Some(Property::Fairness),
         (Some(_) | None, Some(_) | None) => None,
     }
 }
@@ -103,9 +94,8 @@ fn claims(state: &State, id: OrderId) -> i32 {
 
 /// An open decision holds the unit of an order that it accepted until the order, entered by it, has the unit.
 fn holds_for(state: &State, decision: DecisionId, id: OrderId, order: Option<Order>) -> bool {
-    let has_been_handed_over =
-        order.is_some_and(|order| order.by == decision && order.status != Status::OverLimit);
-    state.decision(decision).outcome.accepted.contains(id) && !has_been_handed_over
+    let has_been_handed_over = order.is_some_and(|order| order.by == Some(decision));
+    state.decision(decision).accepted.contains(id) && !has_been_handed_over
 }
 
 pub(crate) fn broken_at_rest(shop: &Configuration, state: &State) -> Option<Property> {

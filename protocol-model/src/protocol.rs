@@ -40,11 +40,8 @@ impl Model for Protocol {
         steps.of_world();
     }
 
-    /// Consumers are equal: busy ones go first, in any fixed order.
     fn canonical(&self, mut state: State) -> State {
-        state
-            .consumers
-            .sort_unstable_by(|one, other| other.cmp(one));
+        state.sort_consumers();
         state
     }
 
@@ -80,7 +77,7 @@ impl Steps<'_> {
     pub(crate) fn add(&mut self, step: Step, change: impl FnOnce(&mut State)) {
         let mut next = *self.now;
         change(&mut next);
-        next.forget_lost_commits();
+        next.forget();
         self.found.push((step, next));
     }
 }

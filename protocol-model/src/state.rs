@@ -1,24 +1,25 @@
 //! The tables, the queue and the consumers at one moment.
 
-use crate::configuration::{Configuration, Message, Sent};
-use crate::ids::{ConsumerId, DecisionId, Decisions, Id, MessageId, OrderId, Orders};
+use crate::configuration::{
+    Configuration, MAX_BATCH, MAX_CONSUMERS, MAX_MESSAGES, MAX_ORDERS, Message, Sent,
+};
+use crate::ids::{ConsumerId, DecisionId, Decisions, Id, MessageId, Messages, OrderId, Orders};
 
-pub(crate) const MAX_ORDERS: usize = 3;
-pub(crate) const MAX_DECISIONS: usize = 5;
-pub(crate) const MAX_MESSAGES: usize = 5;
-pub(crate) const MAX_CONSUMERS: usize = 3;
-pub(crate) const MAX_BATCH: usize = 3;
+/// Decisions that matter at the same time. An id is free again when its decision is closed and nobody works on it.
+const MAX_DECISIONS: usize = 5;
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub(crate) struct State {
     pub(crate) available: i8,
     pub(crate) orders: [Option<Order>; MAX_ORDERS],
-    pub(crate) decisions: [Decision; MAX_DECISIONS],
+    decisions: [Decision; MAX_DECISIONS],
     pub(crate) messages: [Delivered; MAX_MESSAGES],
-    pub(crate) consumers: [Consumer; MAX_CONSUMERS],
+    consumers: [Consumer; MAX_CONSUMERS],
     pub(crate) sweep: Option<Closer>,
-    /// Commits that no consumer waits for: they land late or never.
+    /// Commits whose answers were lost: they land late or never.
     pub(crate) late_commits: Decisions,
+    /// Rejected orders whose puts got no answer. They belong to no decision.
+    pub(crate) late_rejections: Orders,
     pub(crate) left: Left,
 }
 
@@ -34,28 +35,29 @@ pub(crate) struct Left {
 /// An item of the orders' table.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub(crate) struct Order {
-    pub(crate) by: DecisionId,
+    /// The decision that it names. The name of a decision that is done with is forgotten: nobody compares it any more.
+    pub(crate) by: Option<DecisionId>,
     pub(crate) status: Status,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub(crate) enum Status {
     Rejected,
-    /// Accepted by its decision, and rejected when it was entered.
-    OverLimit,
+    /// Rejected, although an accepting decision was committed before the rejecting stock value was read.
+    RejectedUnfairly,
     WaitingPayment,
     Paid,
     /// Cancelled or expired: its unit went back with the same write.
     Released,
 }
 
-/// An item of the decisions' table, or the place for one.
+/// An item of the decisions' table and its marker, or the place for them.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 pub(crate) struct Decision {
     pub(crate) record: Record,
-    pub(crate) outcome: Outcome,
-    /// Rejected, although an accepting decision was committed before the rejecting stock value was read.
-    pub(crate) unfair: Orders,
+    pub(crate) accepted: Orders,
+    /// Orders whose puts by this decision got no answer: they land late or never.
+    pub(crate) late_puts: Orders,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
@@ -65,17 +67,10 @@ pub(crate) enum Record {
     Unused,
     /// The id was used for a commit that has not landed.
     Absent,
+    /// Its marker exists.
     Open,
+    /// Its marker is deleted.
     Closed,
-    /// Closed, and deleted by its TTL since.
-    Expired,
-}
-
-/// The content of a decision.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
-pub(crate) struct Outcome {
-    pub(crate) accepted: Orders,
-    pub(crate) rejected: Orders,
 }
 
 /// What the queue knows of a message.
@@ -91,9 +86,15 @@ pub(crate) enum Delivered {
 pub(crate) struct Consumer {
     pub(crate) phase: Phase,
     pub(crate) batch: Batch,
-    /// The orders of the batch that turned out to be decided already.
+    /// The orders of the batch that are entered: only their messages are acknowledged.
     pub(crate) decided: Orders,
+    /// The orders of the batch that must come again.
+    pub(crate) postponed: Orders,
     pub(crate) stock: StockValue,
+    /// Whether the open decisions were read since the last news of the stock.
+    pub(crate) looked: bool,
+    /// Whether the orders that may have been decided before were read.
+    pub(crate) orders_read: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
@@ -108,24 +109,31 @@ pub(crate) enum Phase {
         now: Option<Closer>,
     },
     ReadingOrders,
-    /// The id is known from the first attempt without an answer.
+    /// The id is known from an attempt without an answer.
     Committing {
         id: Option<DecisionId>,
     },
-    /// The commit got no answer: its record is read.
-    Unanswered {
-        id: DecisionId,
+    /// Enters the orders of an allocation and closes its decision, if it has one.
+    Entering {
+        closer: Option<Closer>,
+        rejected: Orders,
     },
-    Entering(Closer),
     Acknowledging,
 }
 
-/// A stock value as it was read.
+/// A stock value as it was read, less the units that the consumer took since.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
 pub(crate) struct StockValue {
     pub(crate) available: i8,
-    /// The orders that a committed decision had accepted by then. The protocol does not know it, the fairness rule does.
+    /// The orders that an open decision had accepted by then. The protocol does not know it, the fairness rule does.
     pub(crate) accepted_before: Orders,
+}
+
+/// The judgement of orders that one decision commits.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) struct Allocation {
+    pub(crate) accepted: Orders,
+    pub(crate) rejected: Orders,
 }
 
 /// The messages of a batch in order of arrival.
@@ -141,10 +149,11 @@ pub(crate) struct Delivery {
     pub(crate) maybe_seen: bool,
 }
 
-/// Enters the orders of a decision and closes it.
+/// Enters the accepted orders of a decision and closes it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub(crate) struct Closer {
     pub(crate) decision: DecisionId,
+    pub(crate) accepted: Orders,
     pub(crate) attempted: Orders,
     pub(crate) returns: Orders,
 }
@@ -159,6 +168,7 @@ impl State {
             consumers: Default::default(),
             sweep: None,
             late_commits: Decisions::default(),
+            late_rejections: Orders::default(),
             left: Left {
                 crashes: shop.crashes,
                 lost_answers: shop.lost_answers,
@@ -176,12 +186,21 @@ impl State {
         &self.decisions[id.index()]
     }
 
+    pub(crate) fn decision_mut(&mut self, id: DecisionId) -> &mut Decision {
+        &mut self.decisions[id.index()]
+    }
+
     pub(crate) fn consumer(&self, id: ConsumerId) -> &Consumer {
         &self.consumers[id.index()]
     }
 
     pub(crate) fn consumer_mut(&mut self, id: ConsumerId) -> &mut Consumer {
         &mut self.consumers[id.index()]
+    }
+
+    /// One state for all that differ only in which of the equal consumers is which: busy ones go first.
+    pub(crate) fn sort_consumers(&mut self) {
+        self.consumers.sort_unstable_by(|one, other| other.cmp(one));
     }
 
     pub(crate) fn decision_ids() -> impl Iterator<Item = DecisionId> {
@@ -197,17 +216,21 @@ impl State {
         unused.expect("the configuration needs more decisions than MAX_DECISIONS")
     }
 
+    /// The effect of a commit that lands.
+    pub(crate) fn commit(&mut self, id: DecisionId, accepted: Orders) {
+        self.available -= accepted.units();
+        *self.decision_mut(id) = Decision {
+            record: Record::Open,
+            accepted,
+            late_puts: Orders::default(),
+        };
+    }
+
     pub(crate) fn stock_value(&self) -> StockValue {
-        let committed = self
-            .decisions
-            .iter()
-            .filter(|decision| decision.is_committed());
-        let accepted_before = committed.fold(Orders::default(), |all, decision| {
-            all.union(decision.outcome.accepted)
-        });
+        let accepted = self.open_decisions().map(|id| self.decision(id).accepted);
         StockValue {
             available: self.available,
-            accepted_before,
+            accepted_before: accepted.fold(Orders::default(), Orders::union),
         }
     }
 
@@ -217,34 +240,89 @@ impl State {
             .any(|consumer| consumer.batch.holds(message))
     }
 
-    pub(crate) fn delete_messages(&mut self, batch: Batch) {
-        for delivery in batch.iter() {
-            self.messages[delivery.message.index()] = Delivered::Deleted;
+    pub(crate) fn delete_messages(&mut self, messages: Messages) {
+        for message in messages.iter() {
+            self.messages[message.index()] = Delivered::Deleted;
         }
     }
 
-    /// Frees the ids of commits that can't land any more.
-    pub(crate) fn forget_lost_commits(&mut self) {
-        for index in 0..MAX_DECISIONS {
-            if self.decisions[index].record == Record::Absent
-                && !self.may_commit(DecisionId::new(index))
-            {
-                self.decisions[index] = Decision::default();
+    /// Forgets all that makes no difference any more, so that fewer states differ.
+    pub(crate) fn forget(&mut self) {
+        self.forget_late_puts();
+        for id in Self::decision_ids() {
+            if self.decision(id).is_committed() {
+                self.late_commits.remove(id);
+            }
+            let may_land = self.late_commits.contains(id);
+            if self.decision(id).record == Record::Absent && !may_land {
+                self.forget_attempt(id);
+            }
+        }
+        for consumer in &mut self.consumers {
+            consumer.forget();
+        }
+        for id in Self::decision_ids() {
+            if self.decision(id).record == Record::Closed && !self.is_worked_on(id) {
+                self.forget_decision(id);
             }
         }
     }
 
-    /// Whether a commit with this id is still under way, or will be tried.
-    pub(crate) fn may_commit(&self, id: DecisionId) -> bool {
-        self.late_commits.contains(id) || self.consumers.iter().any(|consumer| consumer.commits(id))
+    /// A put of an order that is entered changes nothing.
+    fn forget_late_puts(&mut self) {
+        let ids = (0..MAX_ORDERS).map(OrderId::new);
+        let entered: Orders = ids.filter(|id| self.order(*id).is_some()).collect();
+        self.late_rejections = self.late_rejections.without(entered);
+        for decision in &mut self.decisions {
+            decision.late_puts = decision.late_puts.without(entered);
+        }
+    }
+
+    /// A commit that can't land any more was never sent.
+    fn forget_attempt(&mut self, id: DecisionId) {
+        *self.decision_mut(id) = Decision::default();
+        for consumer in &mut self.consumers {
+            if consumer.phase == (Phase::Committing { id: Some(id) }) {
+                consumer.phase = Phase::Committing { id: None };
+            }
+        }
+    }
+
+    /// Nobody compares the name that its orders carry any more.
+    fn forget_decision(&mut self, id: DecisionId) {
+        *self.decision_mut(id) = Decision::default();
+        for order in self.orders.iter_mut().flatten() {
+            if order.by == Some(id) {
+                order.by = None;
+            }
+        }
+    }
+
+    fn is_worked_on(&self, id: DecisionId) -> bool {
+        let by_sweep = self.sweep.is_some_and(|closer| closer.decision == id);
+        by_sweep || self.consumers.iter().any(|consumer| consumer.works_on(id))
     }
 }
 
 impl Order {
+    pub(crate) fn accepted(by: DecisionId) -> Self {
+        Self {
+            by: Some(by),
+            status: Status::WaitingPayment,
+        }
+    }
+
+    pub(crate) fn rejected() -> Self {
+        Self {
+            by: None,
+            status: Status::Rejected,
+        }
+    }
+
     pub(crate) fn holds_a_unit(self) -> bool {
         match self.status {
             Status::WaitingPayment | Status::Paid => true,
-            Status::Rejected | Status::OverLimit | Status::Released => false,
+            Status::Rejected | Status::RejectedUnfairly | Status::Released => false,
         }
     }
 
@@ -252,27 +330,23 @@ impl Order {
     pub(crate) fn is_accepted(self) -> bool {
         match self.status {
             Status::WaitingPayment | Status::Paid | Status::Released => true,
-            Status::Rejected | Status::OverLimit => false,
+            Status::Rejected | Status::RejectedUnfairly => false,
         }
+    }
+}
+
+impl Orders {
+    pub(crate) fn units(self) -> i8 {
+        self.len() as i8
     }
 }
 
 impl Decision {
     pub(crate) fn is_committed(&self) -> bool {
         match self.record {
-            Record::Open | Record::Closed | Record::Expired => true,
+            Record::Open | Record::Closed => true,
             Record::Unused | Record::Absent => false,
         }
-    }
-}
-
-impl Outcome {
-    pub(crate) fn orders(self) -> Orders {
-        self.accepted.union(self.rejected)
-    }
-
-    pub(crate) fn units(self) -> i8 {
-        self.accepted.len() as i8
     }
 }
 
@@ -281,52 +355,96 @@ impl Consumer {
         self.phase == Phase::Gathering && self.batch.is_empty()
     }
 
-    fn commits(&self, decision: DecisionId) -> bool {
+    fn works_on(&self, decision: DecisionId) -> bool {
+        let is_it = |closer: Closer| closer.decision == decision;
         match self.phase {
             Phase::Committing { id } => id == Some(decision),
-            Phase::Unanswered { id } => id == decision,
+            Phase::Settling { found, now } => found.contains(decision) || now.is_some_and(is_it),
+            Phase::Entering { closer, .. } => closer.is_some_and(is_it),
+            Phase::Gathering
+            | Phase::ReadingStock
+            | Phase::Looking
+            | Phase::ReadingOrders
+            | Phase::Acknowledging => false,
+        }
+    }
+
+    /// The orders of the allocation that is being entered, as far as they are not entered.
+    pub(crate) fn in_hand(&self) -> Orders {
+        match self.phase {
+            Phase::Entering { closer, rejected } => {
+                let unattempted = closer.map(Closer::unattempted).unwrap_or_default();
+                unattempted.union(rejected)
+            }
             Phase::Gathering
             | Phase::ReadingStock
             | Phase::Looking
             | Phase::Settling { .. }
             | Phase::ReadingOrders
-            | Phase::Entering(_)
-            | Phase::Acknowledging => false,
+            | Phase::Committing { .. }
+            | Phase::Acknowledging => Orders::default(),
         }
     }
 
-    pub(crate) fn undecided(&self) -> Orders {
+    /// The orders of the batch that no decision is known of.
+    pub(crate) fn waiting(&self) -> Orders {
         self.batch
-            .iter()
-            .map(|delivery| delivery.order)
-            .collect::<Orders>()
+            .orders()
             .without(self.decided)
+            .without(self.postponed)
+            .without(self.in_hand())
     }
 
-    /// The undecided orders of messages that may have been delivered or sent before.
+    /// The waiting orders of messages that may have been delivered or sent before.
     pub(crate) fn maybe_seen(&self) -> Orders {
-        self.batch
-            .iter()
-            .filter(|delivery| delivery.maybe_seen)
-            .map(|delivery| delivery.order)
+        let seen = self.batch.iter().filter(|delivery| delivery.maybe_seen);
+        seen.map(|delivery| delivery.order)
             .collect::<Orders>()
-            .without(self.decided)
+            .intersection(self.waiting())
     }
 
-    /// First come, first served.
-    pub(crate) fn allocate(&self) -> Outcome {
-        let mut outcome = Outcome::default();
+    /// First come, first served, until the next accepted order would not fit the decision.
+    pub(crate) fn allocate(&self, most_accepted: usize) -> Allocation {
+        let waiting = self.waiting();
+        let mut allocation = Allocation::default();
         for Delivery { order, .. } in self.batch.iter() {
-            if self.decided.contains(order) || outcome.orders().contains(order) {
+            if !waiting.contains(order) || allocation.orders().contains(order) {
                 continue;
             }
-            if outcome.units() < self.stock.available {
-                outcome.accepted.insert(order);
+            if allocation.accepted.units() >= self.stock.available {
+                allocation.rejected.insert(order);
+            } else if allocation.accepted.len() < most_accepted {
+                allocation.accepted.insert(order);
             } else {
-                outcome.rejected.insert(order);
+                break;
             }
         }
-        outcome
+        allocation
+    }
+
+    fn forget(&mut self) {
+        let waiting = self.waiting();
+        let may_be_rejected = waiting.union(self.in_hand());
+        self.stock.accepted_before = self.stock.accepted_before.intersection(may_be_rejected);
+        if waiting.is_empty() {
+            self.stock.available = 0;
+            self.looked = false;
+        }
+        if self.maybe_seen().is_empty() {
+            self.orders_read = false;
+        }
+    }
+}
+
+impl Closer {
+    pub(crate) fn unattempted(self) -> Orders {
+        self.accepted.without(self.attempted)
+    }
+}
+
+impl Allocation {
+    fn orders(self) -> Orders {
+        self.accepted.union(self.rejected)
     }
 }
 
@@ -345,6 +463,16 @@ impl Batch {
 
     pub(crate) fn holds(&self, message: MessageId) -> bool {
         self.iter().any(|delivery| delivery.message == message)
+    }
+
+    pub(crate) fn orders(&self) -> Orders {
+        self.iter().map(|delivery| delivery.order).collect()
+    }
+
+    /// The messages that brought these orders.
+    pub(crate) fn messages_of(&self, orders: Orders) -> Messages {
+        let brought = self.iter().filter(|it| orders.contains(it.order));
+        brought.map(|delivery| delivery.message).collect()
     }
 
     pub(crate) fn push(&mut self, delivery: Delivery) {

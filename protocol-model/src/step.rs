@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use crate::ids::{ConsumerId, DecisionId, Decisions, OrderId, Orders};
-use crate::state::{Delivery, Outcome};
+use crate::ids::{ConsumerId, DecisionId, Decisions, Messages, OrderId, Orders};
+use crate::state::{Allocation, Delivery};
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Step {
@@ -25,48 +25,42 @@ pub(crate) enum ConsumerStep {
     /// Its visibility lapsed while a slow consumer works on it.
     ReceivesAfterLapse(Delivery),
     StopsGathering,
-    StopsGatheringAndAcknowledges,
     ReadsStock {
         available: i8,
     },
     Looks {
         found: Decisions,
     },
-    HasSettled,
+    FailsToSettle(DecisionId),
     ReadsOrders {
         found: Orders,
     },
-    Commits(DecisionId, Outcome),
+    Commits(DecisionId, Allocation),
     CommitCancelled {
         available: i8,
     },
     CommitFindsItsRecord(DecisionId),
-    CommitAnswerLost(DecisionId, Outcome),
-    CommitUnderWay(DecisionId, Outcome),
-    FindsRecord(DecisionId),
-    FindsNoRecord,
-    Acknowledges,
+    CommitAnswerLost(DecisionId, Allocation),
+    CommitUnderWay(DecisionId, Allocation),
+    Rejects(OrderId),
+    FindsDecided(OrderId),
+    RejectionUnderWay(OrderId),
+    RejectionThrottled(OrderId),
+    RunsOutOfTime,
+    Acknowledges(Messages),
+    AcknowledgesAndCrashes(Messages),
     Crashes,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum ClosingStep {
-    TakesUp(DecisionId),
-    Enters(OrderId, DecisionId, Entry),
-    EntersWithoutAnswer(OrderId, DecisionId, Entry),
+    Enters(OrderId, DecisionId),
+    PutUnderWay(OrderId, DecisionId),
     Finds(OrderId, Returned),
     PutThrottled(OrderId),
     Closes(DecisionId, Orders),
     FindsClosed(DecisionId),
     Crashes,
-}
-
-/// An order as it is put.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Entry {
-    Accepted,
-    Rejected,
-    OverLimit,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -77,12 +71,13 @@ pub(crate) enum Returned {
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum WorldStep {
-    LateCommitLands(DecisionId, Outcome),
+    LateCommitLands(DecisionId, Orders),
     LateCommitVanishes(DecisionId),
+    LatePutLands(OrderId, Option<DecisionId>),
+    LatePutVanishes(OrderId, Option<DecisionId>),
     OrderReleased(OrderId),
     OrderPaid(OrderId),
     OrderDeleted(OrderId),
-    RecordExpires(DecisionId),
 }
 
 impl Step {
@@ -91,39 +86,43 @@ impl Step {
         match self {
             Self::Consumer(_, step) => match step {
                 ConsumerStep::ReceivesAfterLapse(_)
+                | ConsumerStep::FailsToSettle(_)
                 | ConsumerStep::CommitAnswerLost(..)
                 | ConsumerStep::CommitUnderWay(..)
+                | ConsumerStep::RejectionUnderWay(_)
+                | ConsumerStep::RejectionThrottled(_)
+                | ConsumerStep::RunsOutOfTime
+                | ConsumerStep::AcknowledgesAndCrashes(_)
                 | ConsumerStep::Crashes => false,
                 ConsumerStep::Receives(_)
                 | ConsumerStep::StopsGathering
-                | ConsumerStep::StopsGatheringAndAcknowledges
                 | ConsumerStep::ReadsStock { .. }
                 | ConsumerStep::Looks { .. }
-                | ConsumerStep::HasSettled
                 | ConsumerStep::ReadsOrders { .. }
                 | ConsumerStep::Commits(..)
                 | ConsumerStep::CommitCancelled { .. }
                 | ConsumerStep::CommitFindsItsRecord(_)
-                | ConsumerStep::FindsRecord(_)
-                | ConsumerStep::FindsNoRecord
-                | ConsumerStep::Acknowledges => true,
+                | ConsumerStep::Rejects(_)
+                | ConsumerStep::FindsDecided(_)
+                | ConsumerStep::Acknowledges(_) => true,
             },
             Self::Closer(_, step) => match step {
-                ClosingStep::EntersWithoutAnswer(..)
+                ClosingStep::PutUnderWay(..)
                 | ClosingStep::PutThrottled(_)
                 | ClosingStep::Crashes => false,
-                ClosingStep::TakesUp(_)
-                | ClosingStep::Enters(..)
+                ClosingStep::Enters(..)
                 | ClosingStep::Finds(..)
                 | ClosingStep::Closes(..)
                 | ClosingStep::FindsClosed(_) => true,
             },
             Self::World(step) => match step {
-                WorldStep::LateCommitLands(..) | WorldStep::LateCommitVanishes(_) => true,
+                WorldStep::LateCommitLands(..)
+                | WorldStep::LateCommitVanishes(_)
+                | WorldStep::LatePutLands(..)
+                | WorldStep::LatePutVanishes(..) => true,
                 WorldStep::OrderReleased(_)
                 | WorldStep::OrderPaid(_)
-                | WorldStep::OrderDeleted(_)
-                | WorldStep::RecordExpires(_) => false,
+                | WorldStep::OrderDeleted(_) => false,
             },
         }
     }
@@ -159,22 +158,23 @@ impl fmt::Display for ConsumerStep {
                 )
             }
             Self::StopsGathering => write!(formatter, "stops gathering"),
-            Self::StopsGatheringAndAcknowledges => {
-                write!(formatter, "stops gathering and acknowledges its messages")
-            }
             Self::ReadsStock { available } => {
                 write!(formatter, "reads the stock: {available} available")
             }
             Self::Looks { found } => write!(
                 formatter,
-                "reads the open decisions that name its orders: {found}"
+                "reads the open decisions that accept its orders: {found}"
             ),
-            Self::HasSettled => write!(formatter, "has closed all that it found open"),
+            Self::FailsToSettle(decision) => {
+                write!(formatter, "fails to close {decision} and leaves it open")
+            }
             Self::ReadsOrders { found } => write!(
                 formatter,
                 "reads the orders that may have been decided: {found}"
             ),
-            Self::Commits(decision, outcome) => write!(formatter, "commits {decision}: {outcome}"),
+            Self::Commits(decision, allocation) => {
+                write!(formatter, "commits {decision}: {allocation}")
+            }
             Self::CommitCancelled { available } => write!(
                 formatter,
                 "has its commit cancelled and learns that {available} are available"
@@ -183,21 +183,33 @@ impl fmt::Display for ConsumerStep {
                 formatter,
                 "has its commit cancelled because {decision} is there already"
             ),
-            Self::CommitAnswerLost(decision, outcome) => write!(
+            Self::CommitAnswerLost(decision, allocation) => write!(
                 formatter,
-                "commits {decision} and gets no answer: {outcome}"
+                "commits {decision} and gets no answer: {allocation}"
             ),
-            Self::CommitUnderWay(decision, outcome) => {
+            Self::CommitUnderWay(decision, allocation) => {
                 write!(
                     formatter,
-                    "sends the commit of {decision} and gets no answer, the request is still under way: {outcome}"
+                    "sends the commit of {decision} and gets no answer, the request is still under way: {allocation}"
                 )
             }
-            Self::FindsRecord(decision) => write!(formatter, "finds the record of {decision}"),
-            Self::FindsNoRecord => {
-                write!(formatter, "finds no record of its commit and tries again")
+            Self::Rejects(order) => write!(formatter, "enters {order} as REJECTED"),
+            Self::FindsDecided(order) => {
+                write!(formatter, "finds {order}, which it rejects, entered")
             }
-            Self::Acknowledges => write!(formatter, "acknowledges its messages"),
+            Self::RejectionUnderWay(order) => write!(
+                formatter,
+                "sends {order} as REJECTED and gets no answer, the request is still under way"
+            ),
+            Self::RejectionThrottled(order) => write!(
+                formatter,
+                "has its put of the rejected {order} throttled and counts it as attempted"
+            ),
+            Self::RunsOutOfTime => write!(formatter, "runs out of time"),
+            Self::Acknowledges(messages) => write!(formatter, "acknowledges {messages}"),
+            Self::AcknowledgesAndCrashes(messages) => {
+                write!(formatter, "acknowledges {messages} and crashes")
+            }
             Self::Crashes => write!(formatter, "crashes"),
         }
     }
@@ -217,14 +229,13 @@ impl fmt::Display for Delivery {
 impl fmt::Display for ClosingStep {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::TakesUp(decision) => write!(formatter, "takes up {decision}"),
-            Self::Enters(order, decision, entry) => {
-                write!(formatter, "enters {order} as {entry} by {decision}")
+            Self::Enters(order, decision) => {
+                write!(formatter, "enters {order} as WAITING_PAYMENT by {decision}")
             }
-            Self::EntersWithoutAnswer(order, decision, entry) => {
+            Self::PutUnderWay(order, decision) => {
                 write!(
                     formatter,
-                    "enters {order} as {entry} by {decision} and gets no answer"
+                    "sends {order} as WAITING_PAYMENT by {decision} and gets no answer, the request is still under way"
                 )
             }
             Self::Finds(order, Returned::Nothing) => write!(formatter, "finds {order} entered"),
@@ -245,24 +256,30 @@ impl fmt::Display for ClosingStep {
     }
 }
 
-impl fmt::Display for Entry {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(match self {
-            Self::Accepted => "WAITING_PAYMENT",
-            Self::Rejected => "REJECTED",
-            Self::OverLimit => "REJECTED for its customer's limit",
-        })
-    }
-}
-
 impl fmt::Display for WorldStep {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::LateCommitLands(decision, outcome) => {
-                write!(formatter, "the late commit of {decision} lands: {outcome}")
+            Self::LateCommitLands(decision, accepted) => {
+                write!(
+                    formatter,
+                    "the late commit of {decision} lands and accepts {accepted}"
+                )
             }
             Self::LateCommitVanishes(decision) => {
                 write!(formatter, "the late commit of {decision} is lost or fails")
+            }
+            Self::LatePutLands(order, Some(decision)) => write!(
+                formatter,
+                "a late put enters {order} as WAITING_PAYMENT by {decision}"
+            ),
+            Self::LatePutLands(order, None) => {
+                write!(formatter, "a late put enters {order} as REJECTED")
+            }
+            Self::LatePutVanishes(order, Some(decision)) => {
+                write!(formatter, "the late put of {order} by {decision} is lost")
+            }
+            Self::LatePutVanishes(order, None) => {
+                write!(formatter, "the late put of the rejected {order} is lost")
             }
             Self::OrderReleased(order) => write!(
                 formatter,
@@ -270,12 +287,11 @@ impl fmt::Display for WorldStep {
             ),
             Self::OrderPaid(order) => write!(formatter, "{order} is paid"),
             Self::OrderDeleted(order) => write!(formatter, "{order} is deleted"),
-            Self::RecordExpires(decision) => write!(formatter, "{decision} is deleted by its TTL"),
         }
     }
 }
 
-impl fmt::Display for Outcome {
+impl fmt::Display for Allocation {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             formatter,

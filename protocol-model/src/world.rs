@@ -1,4 +1,4 @@
-//! What happens around the protocol: customers, expiry, and commits that land late.
+//! What happens around the protocol: customers, expiry, and writes that land late.
 
 use crate::configuration::Mutation;
 use crate::ids::{DecisionId, Id, OrderId};
@@ -11,8 +11,13 @@ impl Steps<'_> {
         for decision in self.now.late_commits.iter() {
             self.late_commit(decision);
         }
-        if self.shop.records_expire {
-            self.records_expire();
+        for order in self.now.late_rejections.iter() {
+            self.late_rejection(order);
+        }
+        for decision in State::decision_ids() {
+            for order in self.now.decision(decision).late_puts.iter() {
+                self.late_put(decision, order);
+            }
         }
         for id in self.shop.orders() {
             if let Some(order) = self.now.order(id) {
@@ -25,24 +30,31 @@ impl Steps<'_> {
         self.add_world(WorldStep::LateCommitVanishes(id), |state| {
             state.late_commits.remove(id);
         });
-        let decision = *self.now.decision(id);
-        if decision.record == Record::Absent && decision.outcome.units() <= self.now.available {
-            self.add_world(WorldStep::LateCommitLands(id, decision.outcome), |state| {
+        let accepted = self.now.decision(id).accepted;
+        if accepted.units() <= self.now.available {
+            self.add_world(WorldStep::LateCommitLands(id, accepted), |state| {
                 state.late_commits.remove(id);
-                state.commit(id);
+                state.commit(id, accepted);
             });
         }
     }
 
-    /// A record outlives every commit of it: TTL takes days.
-    fn records_expire(&mut self) {
-        for id in State::decision_ids() {
-            if self.now.decision(id).record == Record::Closed && !self.now.may_commit(id) {
-                self.add_world(WorldStep::RecordExpires(id), |state| {
-                    state.decisions[id.index()].record = Record::Expired;
-                });
-            }
-        }
+    fn late_rejection(&mut self, id: OrderId) {
+        self.add_world(WorldStep::LatePutVanishes(id, None), |state| {
+            state.late_rejections.remove(id);
+        });
+        self.add_world(WorldStep::LatePutLands(id, None), |state| {
+            state.orders[id.index()] = Some(Order::rejected());
+        });
+    }
+
+    fn late_put(&mut self, by: DecisionId, id: OrderId) {
+        self.add_world(WorldStep::LatePutVanishes(id, Some(by)), |state| {
+            state.decision_mut(by).late_puts.remove(id);
+        });
+        self.add_world(WorldStep::LatePutLands(id, Some(by)), |state| {
+            state.orders[id.index()] = Some(Order::accepted(by));
+        });
     }
 
     fn order_goes_on(&mut self, id: OrderId, order: Order) {
@@ -64,10 +76,13 @@ impl Steps<'_> {
                 })
             });
         }
-        let is_closed = self.now.decision(order.by).record == Record::Closed;
-        if order.status == Status::Released && is_closed && self.shop.has(Mutation::OrdersDeleted) {
+        let is_closed = |by| self.now.decision(by).record == Record::Closed;
+        if order.status == Status::Released
+            && order.by.is_none_or(is_closed)
+            && self.shop.has(Mutation::OrdersDeleted)
+        {
             self.add_world(WorldStep::OrderDeleted(id), |state| {
-                state.orders[id.index()] = None
+                state.orders[id.index()] = None;
             });
         }
     }

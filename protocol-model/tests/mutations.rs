@@ -25,16 +25,27 @@ fn assert_breaks(mutation: Mutation, shop: Configuration, expected: Property) {
 
 #[test]
 fn returns_are_computed_after_all_puts() {
-    let shop = Configuration::calm(1, 2).copy();
+    let shop = Configuration::calm(2, 3).copy();
     assert_breaks(Mutation::ReturnsBeforePuts, shop, Property::UnitsBalance);
 }
 
 #[test]
 fn a_throttled_put_is_not_attempted() {
+    let shop = Configuration::calm(1, 1);
     assert_breaks(
         Mutation::ThrottledPutAttempted,
-        Configuration::calm(1, 1),
+        shop,
         Property::UnitsBalance,
+    );
+}
+
+#[test]
+fn a_throttled_rejection_is_not_attempted() {
+    let shop = Configuration::calm(1, 0);
+    assert_breaks(
+        Mutation::ThrottledPutAttempted,
+        shop,
+        Property::CheckoutsDecided,
     );
 }
 
@@ -45,13 +56,9 @@ fn an_order_that_was_released_is_not_returned_again() {
 }
 
 #[test]
-fn every_closer_returns_an_order_over_its_limit() {
-    let shop = Configuration::calm(1, 1).customer_limit();
-    assert_breaks(
-        Mutation::LimitReturnedByWriterOnly,
-        shop,
-        Property::UnitsBalance,
-    );
+fn an_order_that_was_rejected_first_is_returned() {
+    let shop = Configuration::calm(2, 1).copy().releases(1);
+    assert_breaks(Mutation::RejectedNotReturned, shop, Property::UnitsBalance);
 }
 
 #[test]
@@ -61,9 +68,13 @@ fn a_put_overwrites_nothing() {
 }
 
 #[test]
-fn a_put_overwrites_no_result_of_another_decision() {
+fn a_rejection_overwrites_nothing() {
     let shop = Configuration::calm(1, 1).copy();
-    assert_breaks(Mutation::UnconditionalPut, shop, Property::ResultStays);
+    assert_breaks(
+        Mutation::UnconditionalRejection,
+        shop,
+        Property::ResultStays,
+    );
 }
 
 #[test]
@@ -73,16 +84,20 @@ fn a_decision_closes_once() {
 }
 
 #[test]
-fn a_decision_that_is_gone_is_not_closed() {
-    let shop = Configuration::calm(1, 2).copy().records_expire();
-    assert_breaks(Mutation::CloseUnlessClosed, shop, Property::UnitsBalance);
-}
-
-#[test]
 fn messages_are_deleted_after_the_commit() {
     let shop = Configuration::calm(1, 1).crashes(1);
     assert_breaks(
         Mutation::AcknowledgeBeforeCommit,
+        shop,
+        Property::CheckoutsDecided,
+    );
+}
+
+#[test]
+fn only_messages_of_entered_orders_are_deleted() {
+    let shop = Configuration::calm(1, 0).crashes(1);
+    assert_breaks(
+        Mutation::AcknowledgeUnentered,
         shop,
         Property::CheckoutsDecided,
     );
@@ -107,9 +122,33 @@ fn a_rejection_is_preceded_by_a_look() {
 }
 
 #[test]
+fn a_look_compares_every_message() {
+    let shop = Configuration::calm(1, 1).copy();
+    assert_breaks(Mutation::LookForSeenOnly, shop, Property::Fairness);
+}
+
+#[test]
 fn a_commit_keeps_its_id() {
     let shop = Configuration::calm(1, 2).lost_answers(1);
     assert_breaks(Mutation::NewIdAfterLostAnswer, shop, Property::UnitHeldOnce);
+}
+
+#[test]
+fn a_commit_that_finds_its_record_is_made() {
+    let shop = Configuration::calm(1, 2).lost_answers(1);
+    assert_breaks(Mutation::RecordMeansFailure, shop, Property::UnitHeldOnce);
+}
+
+#[test]
+fn a_record_is_never_overwritten() {
+    let shop = Configuration::calm(1, 2).lost_answers(1);
+    assert_breaks(Mutation::UnconditionalRecord, shop, Property::UnitsBalance);
+}
+
+#[test]
+fn new_content_gets_a_new_id() {
+    let shop = Configuration::calm(3, 2).lost_answers(1).releases(1);
+    assert_breaks(Mutation::OldIdForNewContent, shop, Property::UnitsBalance);
 }
 
 #[test]
@@ -120,7 +159,7 @@ fn orders_are_never_deleted() {
 
 #[test]
 fn a_sweep_closes_what_no_message_leads_to() {
-    let shop = Configuration::calm(1, 1).crashes(1);
+    let shop = Configuration::calm(1, 1).crashes(1).lost_answers(1);
     assert_breaks(Mutation::NoSweep, shop, Property::DecisionsClose);
 }
 
@@ -131,7 +170,7 @@ fn a_violation_tells_the_shortest_way_in_words() {
     let expected = "\
 Broken: every checkout has its order in the end
    1. consumer 1 receives message 1 (order A)
-   2. consumer 1 stops gathering and acknowledges its messages
+   2. consumer 1 acknowledges message 1
    3. consumer 1 crashes
 ";
     assert_eq!(exploration.violation.unwrap().to_string(), expected);

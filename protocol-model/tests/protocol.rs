@@ -61,13 +61,9 @@ fn a_copy() {
 }
 
 #[test]
-fn a_copy_a_crash_and_a_release() {
-    assert_kept(Configuration::calm(2, 1).copy().crashes(1).releases(1));
-}
-
-#[test]
-fn a_copy_a_lost_answer_and_a_release() {
-    assert_kept(Configuration::calm(2, 1).copy().lost_answers(1).releases(1));
+fn a_copy_a_crash_a_lost_answer_and_a_release() {
+    let shop = Configuration::calm(2, 1).copy();
+    assert_kept(shop.crashes(1).lost_answers(1).releases(1));
 }
 
 #[test]
@@ -103,18 +99,9 @@ fn a_slow_consumer_and_a_copy() {
 }
 
 #[test]
-fn a_slow_consumer_a_crash_and_a_lost_answer() {
-    assert_kept(
-        Configuration::calm(2, 1)
-            .lapses(1)
-            .crashes(1)
-            .lost_answers(1),
-    );
-}
-
-#[test]
-fn a_slow_consumer_a_crash_and_a_release() {
-    assert_kept(Configuration::calm(2, 1).lapses(1).crashes(1).releases(1));
+fn a_slow_consumer_a_crash_a_lost_answer_and_a_release() {
+    let shop = Configuration::calm(2, 1).lapses(1).crashes(1);
+    assert_kept(shop.lost_answers(1).releases(1));
 }
 
 #[test]
@@ -134,24 +121,51 @@ fn three_consumers_a_copy_and_a_crash() {
 }
 
 #[test]
-fn a_customer_limit_and_a_copy() {
-    assert_kept(Configuration::calm(2, 1).customer_limit().copy());
+fn a_batch_cut_into_two_decisions_a_copy_and_a_release() {
+    let shop = Configuration::calm(3, 2).decision(1).batch(3);
+    assert_kept(shop.copy().releases(1));
 }
 
 #[test]
-fn a_customer_limit_and_all_failures_of_one_checkout() {
-    let shop = Configuration::calm(1, 2).customer_limit().copy();
-    assert_kept(shop.crashes(1).lost_answers(1).releases(1));
+fn a_batch_cut_into_two_decisions_and_a_crash() {
+    assert_kept(Configuration::calm(3, 2).decision(1).batch(3).crashes(1));
 }
 
 #[test]
-fn records_that_expire_a_copy_and_a_crash() {
-    assert_kept(Configuration::calm(2, 1).records_expire().copy().crashes(1));
+fn a_batch_cut_into_two_decisions_a_lost_answer_and_a_release() {
+    let shop = Configuration::calm(3, 2).decision(1).batch(3);
+    assert_kept(shop.lost_answers(1).releases(1));
+}
+
+#[test]
+fn a_batch_cut_into_two_decisions_a_copy_a_crash_and_a_lost_answer() {
+    let shop = Configuration::calm(2, 2).decision(1);
+    assert_kept(shop.copy().crashes(1).lost_answers(1));
+}
+
+#[test]
+fn nothing_to_sell_a_copy_and_all_failures() {
+    let shop = Configuration::calm(2, 0).copy();
+    assert_kept(shop.crashes(1).lost_answers(1).lapses(1));
 }
 
 #[test]
 fn everything_at_once_for_one_checkout() {
-    let shop = Configuration::calm(1, 1).copy().payments().customer_limit();
+    let shop = Configuration::calm(1, 1).copy().payments();
+    assert_kept(shop.crashes(1).lost_answers(1).releases(1).lapses(1));
+}
+
+#[test]
+#[ignore = "takes minutes and gigabytes"]
+fn wide_a_batch_cut_into_two_decisions_and_all_failures() {
+    let shop = Configuration::calm(2, 2).decision(1).copy();
+    assert_kept(shop.crashes(1).lost_answers(1).releases(1));
+}
+
+#[test]
+#[ignore = "takes minutes and gigabytes"]
+fn wide_a_copy_and_all_failures() {
+    let shop = Configuration::calm(2, 1).copy();
     assert_kept(shop.crashes(1).lost_answers(1).releases(1).lapses(1));
 }
 
@@ -160,17 +174,6 @@ fn everything_at_once_for_one_checkout() {
 fn wide_all_failures_of_one_checkout() {
     let shop = Configuration::calm(1, 2).copy().resubmission();
     assert_kept(shop.crashes(1).lost_answers(1).releases(1));
-}
-
-#[test]
-#[ignore = "takes minutes and gigabytes"]
-fn wide_records_that_expire_and_everything_else_for_one_checkout() {
-    let shop = Configuration::calm(1, 1)
-        .copy()
-        .payments()
-        .customer_limit()
-        .records_expire();
-    assert_kept(shop.crashes(1).lost_answers(1).releases(1).lapses(1));
 }
 
 #[test]
