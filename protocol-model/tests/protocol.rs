@@ -72,36 +72,8 @@ fn a_copy_a_resubmission_and_a_release() {
 }
 
 #[test]
-fn a_copy_a_resubmission_a_crash_and_a_release_of_one_checkout() {
-    assert_kept(
-        Configuration::calm(1, 2)
-            .copy()
-            .resubmission()
-            .crashes(1)
-            .releases(1),
-    );
-}
-
-#[test]
-fn a_copy_a_resubmission_a_crash_and_a_lost_answer_of_one_checkout() {
-    assert_kept(
-        Configuration::calm(1, 2)
-            .copy()
-            .resubmission()
-            .crashes(1)
-            .lost_answers(1),
-    );
-}
-
-#[test]
 fn a_slow_consumer_and_a_copy() {
     assert_kept(Configuration::calm(2, 1).lapses(1).copy());
-}
-
-#[test]
-fn a_slow_consumer_a_crash_a_lost_answer_and_a_release() {
-    let shop = Configuration::calm(2, 1).lapses(1).crashes(1);
-    assert_kept(shop.lost_answers(1).releases(1));
 }
 
 #[test]
@@ -156,6 +128,18 @@ fn everything_at_once_for_one_checkout() {
 }
 
 #[test]
+fn a_copy_a_resubmission_and_all_failures_of_one_checkout() {
+    let shop = Configuration::calm(1, 2).copy().resubmission();
+    assert_kept(shop.crashes(1).lost_answers(1).releases(1));
+}
+
+#[test]
+fn a_slow_consumer_payments_and_all_failures() {
+    let shop = Configuration::calm(2, 1).lapses(1).crashes(1);
+    assert_kept(shop.releases(1).lost_answers(1).payments());
+}
+
+#[test]
 #[ignore = "takes minutes and gigabytes"]
 fn wide_a_batch_cut_into_two_decisions_and_all_failures() {
     let shop = Configuration::calm(2, 2).decision(1).copy();
@@ -164,21 +148,7 @@ fn wide_a_batch_cut_into_two_decisions_and_all_failures() {
 
 #[test]
 #[ignore = "takes minutes and gigabytes"]
-fn wide_a_copy_and_all_failures() {
+fn wide_a_copy_a_slow_consumer_and_all_failures() {
     let shop = Configuration::calm(2, 1).copy();
     assert_kept(shop.crashes(1).lost_answers(1).releases(1).lapses(1));
-}
-
-#[test]
-#[ignore = "takes minutes and gigabytes"]
-fn wide_all_failures_of_one_checkout() {
-    let shop = Configuration::calm(1, 2).copy().resubmission();
-    assert_kept(shop.crashes(1).lost_answers(1).releases(1));
-}
-
-#[test]
-#[ignore = "takes minutes and gigabytes"]
-fn wide_a_slow_consumer_and_all_failures() {
-    let shop = Configuration::calm(2, 1).lapses(1).crashes(1);
-    assert_kept(shop.releases(1).lost_answers(1).payments());
 }
