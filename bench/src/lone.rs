@@ -54,6 +54,7 @@ async fn wait_often(bench: &Bench, arguments: &Arguments) -> Result<Waits> {
     let mut shopper = Shopper::sign_in(&bench.shop, "lone-shopper", product, POLL).await?;
     // The first checkout is not counted: it starts the functions.
     shopper.buy().await?;
+    let before = bench.shop.meter().await?;
     let (mut seen, mut decided) = (Latencies::new(), Latencies::new());
     for _ in 0..arguments.checkouts {
         tokio::time::sleep(Duration::from_secs_f64(arguments.pause)).await;
@@ -61,6 +62,12 @@ async fn wait_often(bench: &Bench, arguments: &Arguments) -> Result<Waits> {
         seen.record(wait.seen);
         decided.record(wait.decided);
     }
+    let metered = bench.shop.meter().await?.since(&before);
+    println!(
+        "{}: calls of AWS for each checkout, with its polls",
+        bench.name
+    );
+    println!("{}", metered.calls_per_order(arguments.checkouts as u64));
     Ok(Waits {
         shop: bench.name.clone(),
         checkouts: arguments.checkouts,
