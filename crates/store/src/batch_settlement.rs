@@ -65,7 +65,7 @@ pub struct BatchReport {
     pub refused: Vec<OrderKey>,
     /// Not decided, or not entered, in the time given: bring them again.
     pub undecided: Vec<OrderKey>,
-    /// Orders of decisions that others had left open, entered now.
+    /// Orders of decisions that others had left open, finished now.
     pub recovered: Vec<Order>,
     /// Transactions that took stock.
     pub transactions: u32,
@@ -84,7 +84,7 @@ pub struct SweepReport {
     pub closed: usize,
     /// Decisions that are old and still open.
     pub left_open: usize,
-    /// Orders that were entered.
+    /// Their orders.
     pub recovered: Vec<Order>,
 }
 
@@ -175,7 +175,8 @@ impl BatchSettlement {
         Ok(report)
     }
 
-    /// Enters the orders of another's open decision and closes it. Gives the orders entered now.
+    /// Enters the orders of another's open decision and closes it. Gives the orders that are in the
+    /// table by this decision: its owner may have ended before it had their time to pay watched.
     ///
     /// # Errors
     /// When not all could be done; then the decision is still open, and recovering it again is safe.
@@ -196,8 +197,8 @@ impl BatchSettlement {
         let attempts = self.orders.enter_all(&orders, deadline).await;
         in_time(deadline, self.close(decision, &orders, &attempts)).await?;
         let attempted = orders.into_iter().zip(&attempts);
-        let written = attempted.filter(|(_, attempt)| matches!(attempt, Attempt::Written));
-        Ok(written.map(|(order, _)| order).collect())
+        let entered = attempted.filter(|(order, attempt)| attempt.is_of(order));
+        Ok(entered.map(|(order, _)| order).collect())
     }
 
     /// Closes a decision when all its orders were attempted. `orders` may hold others as well.
@@ -554,9 +555,11 @@ impl Run<'_> {
         }
         for (order, attempt) in orders.into_iter().zip(attempts) {
             match attempt {
-                Attempt::Written => self.report.decided.push(order),
-                Attempt::Found(_) => self.report.already_decided.push(order.key()),
                 Attempt::NotAttempted => self.report.undecided.push(order.key()),
+                entered if entered.is_of(&order) => self.report.decided.push(order),
+                Attempt::Written | Attempt::Found(_) => {
+                    self.report.already_decided.push(order.key());
+                }
             }
         }
     }

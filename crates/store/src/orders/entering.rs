@@ -36,6 +36,18 @@ pub(crate) enum Attempt {
     NotAttempted,
 }
 
+impl Attempt {
+    /// Whether the order is in the table as this attempt meant it: written now, or before by the same
+    /// decision, which is so when the answer to an earlier attempt was lost.
+    pub(crate) fn is_of(&self, order: &Order) -> bool {
+        match self {
+            Attempt::Written => true,
+            Attempt::Found(decision) => decision.is_some() && *decision == order.decision_id,
+            Attempt::NotAttempted => false,
+        }
+    }
+}
+
 /// An answer for one statement of a batch.
 enum Answer {
     Written,
