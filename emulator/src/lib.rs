@@ -10,10 +10,6 @@
 //! # Ok(())
 //! # }
 //! ```
-#![allow(
-    missing_docs,
-    reason = "an item has a comment where its name does not say enough"
-)]
 
 mod aws_error;
 mod build;

@@ -2,8 +2,6 @@
 //! reads as plain sentences with `?`, since every [`ApiError`] has its answer in the table of
 //! `problem.rs`.
 
-#![allow(missing_docs)]
-
 mod body;
 mod caller;
 mod error;

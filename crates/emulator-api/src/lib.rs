@@ -1,9 +1,5 @@
 //! What the emulator and the programs that use it agree on: the answers at `/_local/`, and the lines that are
 //! printed when it is ready.
-#![allow(
-    missing_docs,
-    reason = "the fields are documented where their names don't say enough"
-)]
 
 mod functions;
 mod health;

@@ -51,7 +51,8 @@ pub struct CheckoutQueue {
 /// How long and how much a batch may gather.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Gathering {
-    /// The longest time to go on receiving. None of it is spent when the queue is empty.
+    /// The longest time to go on receiving. An empty queue ends it sooner: after two receives and a
+    /// short pause between them.
     pub time: Duration,
     /// Messages in a batch from which it receives no more.
     pub most: usize,
@@ -114,7 +115,7 @@ impl CheckoutQueue {
     /// by side as long as they come back full.
     ///
     /// The messages are hidden from others until a little after the deadline. A receive that fails
-    /// ends the gathering: what was received is to be decided.
+    /// counts as empty: what was received before is to be decided.
     pub async fn gather(
         &self,
         gathering: Gathering,
@@ -126,8 +127,8 @@ impl CheckoutQueue {
         let until = now + gathering.time.min(left / GATHERING_SHARE);
         let mut gathered = Vec::new();
         let (mut side_by_side, mut was_empty) = (1, false);
-        while Instant::now() < until {
-            let missing = gathering.most.saturating_sub(already + gathered.len());
+        while already + gathered.len() < gathering.most && Instant::now() < until {
+            let missing = gathering.most - already - gathered.len();
             let calls = side_by_side.min(missing.div_ceil(MESSAGES_PER_CALL));
             let asked = missing.min(calls * MESSAGES_PER_CALL);
             let received = self.receive(asked, deadline).await;
